@@ -1,0 +1,62 @@
+"""Self-organising learners for streams: what oscillates in a signal that never ends.
+
+    import trophic
+
+    found = trophic.decompose(x, sample_rate_hz=44100)     # a record at hand
+    result = trophic.run(trophic.Ecology(20, 8000), source)  # a stream of any length
+
+The names below are imported when first used, so that ``import trophic`` costs milliseconds.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trophic.ecology.decomposition import Decomposition, decompose
+    from trophic.ecology.model import Ecology
+    from trophic.runtime.checkpoint import load, save
+    from trophic.runtime.contract import Chunk, Model, State
+    from trophic.runtime.drive import run
+
+    version: str
+
+_HOME = {
+    "Chunk": "trophic.runtime.contract",
+    "Decomposition": "trophic.ecology.decomposition",
+    "Ecology": "trophic.ecology.model",
+    "Model": "trophic.runtime.contract",
+    "State": "trophic.runtime.contract",
+    "decompose": "trophic.ecology.decomposition",
+    "load": "trophic.runtime.checkpoint",
+    "run": "trophic.runtime.drive",
+    "save": "trophic.runtime.checkpoint",
+}
+
+__all__ = ["Chunk", "Decomposition", "Ecology", "Model", "State", "decompose", "load", "run", "save", "version"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        value = getattr(import_module(_HOME[name]), name)
+    elif name in ("version", "__version__"):
+        value = _installed_version()
+    else:
+        raise AttributeError(f"module 'trophic' has no attribute {name!r}; public names are {', '.join(__all__)}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _installed_version() -> str:
+    """The version in the installed package's metadata: pyproject.toml is the one place it is written."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("trophic")
+    except PackageNotFoundError:  # a checkout on the path
+        return "0+uninstalled"

@@ -1,0 +1,114 @@
+"""Evidence as the currency: what a branch adds to the log-likelihood, in nats (Numba).
+
+A branch that predicts y_p for its input zeta gains y_p (2 zeta - y_p)/(2 sigma^2) nats per sample
+over not being there; sigma^2 is the background that the flanking listeners hear.
+"""
+
+from __future__ import annotations
+
+import math
+
+from numba import njit
+
+from trophic.ecology.layout import ADULT, DEAD, FAST, LARVA, SLOW
+
+
+@njit(cache=True, nogil=True)
+def background(b, stats, omega, rate, layer, h, elapsed, floor):
+    """Background variance per sample around a branch, from the listeners beside its band.
+
+    Each mirror pair of cells counts by its arithmetic mean, pairs by their harmonic mean. An adult
+    carves a notch d^2/(d^2 + gamma^2) into the residual around itself, undone here.
+    """
+    level = 0
+    for l in range(layer.shape[0] - 2, 0, -1):
+        lo = layer[l]
+        quality = omega[lo] / rate[lo] * 0.75
+        if b.omega / (2.0 * b.gamma) > 0.4 * quality and elapsed * b.omega * 0.75 / quality > 8.0:
+            level = l
+            break
+    lo = layer[level]
+    hi = layer[level + 1]
+    ratio = math.log(omega[lo + 1] / omega[lo])
+    cell = lo + int(round(math.log(b.omega / omega[lo]) / ratio))
+    cell = min(max(cell, lo), hi - 1)
+    notch = b.gamma * b.gamma if b.status == ADULT else 0.0
+    best = floor
+    for row in (FAST, SLOW):
+        total = 0.0
+        n = 0
+        for d in range(3, 9):
+            below = -1.0
+            above = -1.0
+            if cell - d >= lo:
+                gap2 = (omega[cell - d] - b.omega) ** 2
+                below = stats[row, cell - d] / rate[cell - d] * (gap2 + notch) / gap2
+            if cell + d < hi:
+                gap2 = (omega[cell + d] - b.omega) ** 2
+                above = stats[row, cell + d] / rate[cell + d] * (gap2 + notch) / gap2
+            if below >= 0.0 and above >= 0.0:
+                total += 2.0 / (below + above + 1e-300)
+            elif below >= 0.0:
+                total += 1.0 / (below + 1e-300)
+            elif above >= 0.0:
+                total += 1.0 / (above + 1e-300)
+            else:
+                continue
+            n += 1
+        density = n / total / h * (1.1 + 2.0 / (elapsed * rate[cell] + 1e-9))
+        best = max(best, density)
+    return best
+
+
+@njit(cache=True, nogil=True)
+def overlap(k, branches):
+    """rho in [0, 1]: how far the band of branch k lies inside that of a stronger one (predation)."""
+    me = branches[k]
+    worst = 0.0
+    for j in range(branches.shape[0]):
+        other = branches[j]
+        if j == k or other.status == DEAD or other.status < me.status or me.host == j + 1:
+            continue
+        if me.status == LARVA and other.status == LARVA and me.host != other.host:
+            continue
+        if other.status == me.status and other.power <= me.power:
+            continue
+        width = 0.5 * min(other.gamma, me.gamma)
+        gap = other.omega - me.omega
+        if abs(gap) < 8.0 * width:
+            worst = max(worst, width * width / (width * width + gap * gap))
+    return worst
+
+
+@njit(cache=True, nogil=True)
+def earn(b, ey, yy, power, posterior, step, rules):
+    """Prequential income of one tick: nats gained by predicting y_p = trust * y.
+
+    An adult's trust is its running regression <zeta y>/<y^2>; a larva's is the share of its power
+    above its own posterior noise. Income under a stronger overlapping branch belongs to the
+    predator; two smoothings keep one impulse from feeding a larva.
+    """
+    trust = max(0.0, 1.0 - posterior / power)
+    if b.status == ADULT:
+        trust = min(1.0, max(0.0, 1.0 + b.gain_ey / (b.gain_yy + 1e-300)))
+    mix = min(0.5, max(0.25 * min(b.gamma, b.kappa) * step, step / (b.age_s + 1.0 / b.gamma_birth)))
+    b.gain_ey += mix * (ey - b.gain_ey)
+    b.gain_yy += mix * (yy - b.gain_yy)
+    nats = (2.0 * trust * (ey + yy) - trust * trust * yy) / (2.0 * b.noise)
+    if nats > 0.0:
+        nats *= 1.0 - b.overlap
+    nats *= -math.expm1(-b.gamma_birth * b.age_s)
+    smooth = min(1.0, 2.0 * max(b.gamma, b.gamma_birth) * step)
+    b.income_fast += smooth * (nats / step - b.income_fast)
+    b.income += smooth * (b.income_fast - b.income)
+    return b.income * step
+
+
+@njit(cache=True, nogil=True)
+def save(b, income, step, rules):
+    """Reserve of nats: income less upkeep, capped, so that nobody lives on old merits."""
+    pace = min(b.gamma, b.kappa) * step
+    b.reserve += income - rules.upkeep * pace * (1.0 + rules.predation * b.overlap * b.overlap)
+    if b.status == ADULT:
+        b.reserve -= rules.leak * pace * b.reserve
+    b.reserve = min(b.reserve, rules.reserve_cap * rules.adult_nats)

@@ -1,0 +1,126 @@
+"""The flow of one sample: conservative rotation, deflation, dissipative kick (Numba).
+
+    z <- z e^(j omega dt);   xi = Z - sum_voiced y;   z <- z + 2 gamma a e
+
+with e = xi for a voiced branch, xi - y for a silent larva, and the error of the whole colony for
+larvae that grow in one host's band. a = (1 - e^(-Gamma h))/Gamma, Gamma = sum 2 gamma over the
+voiced branches, makes the kick exact for the rank-one coupling through the shared residual.
+"""
+
+from __future__ import annotations
+
+import math
+
+from numba import njit
+
+from trophic.ecology.layout import (
+    ADULT,
+    COS,
+    COUNT,
+    DEAD,
+    ERROR,
+    EV,
+    EY,
+    GAIN,
+    JOINT,
+    SIN,
+    STEP,
+    TIME,
+    VOICED,
+    VV,
+    YY,
+    V,
+    Y,
+)
+
+FAST_MATH = {"reassoc", "contract", "arcp", "nsz"}
+
+
+@njit(cache=True, nogil=True)
+def set_rotor(hot, k, omega, dt):
+    """Rotor e^(j omega dt) of one branch."""
+    hot[COS, k] = math.cos(omega * dt)
+    hot[SIN, k] = math.sin(omega * dt)
+
+
+@njit(cache=True, nogil=True)
+def set_gains(hot, branches, shared):
+    """Kick gains 2 gamma a of all branches, after a change of masses, voices or the information step."""
+    h = shared.h
+    total = 0.0
+    for k in range(branches.shape[0]):
+        if branches[k].status == ADULT:
+            total += 2.0 * branches[k].gamma
+    a = h if total * h < 1e-9 else -math.expm1(-total * h) / total
+    for k in range(branches.shape[0]):
+        if branches[k].status == DEAD:
+            hot[GAIN, k] = 0.0
+            hot[VOICED, k] = 0.0
+        elif branches[k].status == ADULT:
+            hot[GAIN, k] = 2.0 * branches[k].gamma * a
+            hot[VOICED, k] = 1.0
+        else:
+            hot[GAIN, k] = -math.expm1(-2.0 * branches[k].gamma * h)
+            hot[VOICED, k] = 0.0
+    shared.gain = a
+    shared.Gamma = total
+    shared.gain_h = h
+
+
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
+def rotate(hot, n_branches):
+    """Conservative flow of all branches; returns the voiced sum (what the ecology expects next)."""
+    expected = 0.0
+    for k in range(n_branches):
+        y = hot[Y, k] * hot[COS, k] - hot[V, k] * hot[SIN, k]
+        v = hot[Y, k] * hot[SIN, k] + hot[V, k] * hot[COS, k]
+        hot[Y, k] = y
+        hot[V, k] = v
+        expected += hot[VOICED, k] * y
+    return expected
+
+
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
+def errors(hot, xi, n_branches):
+    """Each branch's own error: the shared residual if voiced, the residual left by itself if silent."""
+    for k in range(n_branches):
+        hot[ERROR, k] = xi - (1.0 - hot[VOICED, k]) * hot[Y, k]
+
+
+@njit(cache=True, nogil=True)
+def colony_errors(hot, sums, branches, xi):
+    """Larvae in a light adult's band share one error, xi + y_host - sum of the colony."""
+    n = branches.shape[0]
+    for p in range(n):
+        if branches[p].status != ADULT:
+            continue
+        colony = 0.0
+        size = 0
+        for k in range(n):
+            if branches[k].host == p + 1:
+                colony += hot[Y, k]
+                size += 1
+        if size == 0:
+            continue
+        joint = xi + hot[Y, p] - colony
+        sums[JOINT, p] += xi * xi - joint * joint
+        for k in range(n):
+            if branches[k].host == p + 1:
+                hot[ERROR, k] = joint
+
+
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
+def kick(hot, sums, dt, h, n_branches):
+    """Dissipative flow of all branches, and the sums over a tick that the slow rules need."""
+    for k in range(n_branches):
+        y = hot[Y, k]
+        v = hot[V, k]
+        e = hot[ERROR, k]
+        sums[EY, k] += e * y
+        sums[EV, k] += e * v
+        sums[YY, k] += y * y
+        sums[VV, k] += v * v
+        sums[TIME, k] += dt
+        sums[STEP, k] += h
+        sums[COUNT, k] += 1.0
+        hot[Y, k] = y + hot[GAIN, k] * e

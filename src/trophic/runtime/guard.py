@@ -1,0 +1,175 @@
+"""The gate every sample passes: bad samples are dropped and counted, good ones get their true interval.
+
+A NaN, an infinity or a time stamp that does not increase is data about the sensor, not an error: it
+never reaches a model, and what the model learns is what it would have learned without that sample.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trophic.runtime.clock import Clock
+from trophic.runtime.contract import Chunk
+
+
+class Admitted(NamedTuple):
+    """The good samples of one channel of one chunk, in order. Read only: they may alias the chunk.
+
+    Attributes
+    ----------
+    values : float64 array, shape (n_good,)
+        The samples, in the signal's own unit.
+    dt_s : float64 array, shape (n_good,)
+        Seconds since the previous good sample of this channel, in this chunk or an earlier one.
+    times_s : float64 array, shape (n_good,)
+        Time stamps in seconds.
+    position : int64 array, shape (n_good,)
+        Index of each good sample inside the chunk.
+    """
+
+    values: NDArray[np.float64]
+    dt_s: NDArray[np.float64]
+    times_s: NDArray[np.float64]
+    position: NDArray[np.int64]
+
+
+def admit(clock: Clock, chunk: Chunk, channel: int = 0) -> Admitted:
+    """The good samples of one channel of ``chunk``; ``clock`` is updated for that channel.
+
+    Cutting the stream into other chunks changes no bit of what is admitted.
+
+    Parameters
+    ----------
+    clock : Clock
+        Where the stream stands. The entries of ``channel`` are updated in place; move the shared index
+        with `Clock.tick` when all channels are done.
+    chunk : Chunk
+        The samples that follow those the clock has seen.
+    channel : int
+        Column of ``chunk.values``, 0 .. n_channels - 1.
+
+    Returns
+    -------
+    Admitted
+        For a regular stream ``dt_s`` is (index - index of the previous good sample) * period: one rounding,
+        whatever the length of the stream (int64 indices: 2**63 samples). Time *stamps* are exact to one
+        rounding up to index 2**53, and are used for reports, not for intervals.
+        The first good sample of a channel has no predecessor: it gets one period if the stream is regular,
+        and 0.0 if it is irregular (nothing it could be is known before the second sample, which may be in
+        a later chunk). For an irregular stream a sample is late, and dropped, if its stamp is not after
+        that of the last good sample.
+
+    Raises
+    ------
+    ValueError
+        If the chunk does not start at the clock's index, has another number of channels, or belongs to a
+        regular stream whose period or start time changed. The clock is then unchanged.
+
+    Examples
+    --------
+    >>> clock = Clock.new()
+    >>> chunk = Chunk(np.array([[1.0], [np.nan], [3.0]]), sample_period_s=0.5)
+    >>> admitted = admit(clock, chunk)
+    >>> admitted.values, admitted.dt_s, admitted.position
+    (array([1., 3.]), array([0.5, 1. ]), array([0, 2]))
+    >>> int(clock.n_bad[0]), int(clock.n_gaps[0])
+    (1, 1)
+    """
+    _check_continues(clock, chunk, channel)
+    values = np.ascontiguousarray(chunk.values[:, channel], dtype=np.float64)
+    if chunk.times_s is None:
+        admitted, n_bad, n_late = _admit_regular(clock, chunk, channel, values)
+    else:
+        admitted, n_bad, n_late = _admit_irregular(clock, chunk, channel, values)
+    _record(clock, chunk.first_sample, channel, admitted, n_bad, n_late)
+    return admitted
+
+
+def _admit_regular(
+    clock: Clock, chunk: Chunk, channel: int, values: NDArray[np.float64]
+) -> tuple[Admitted, int, int]:
+    period_s = chunk.sample_period_s
+    assert period_s is not None
+    good = np.isfinite(values)
+    if good.all():
+        position = np.arange(len(values), dtype=np.int64)
+        dt_s = np.full(len(values), period_s)
+    else:
+        position = np.flatnonzero(good)
+        values = values[position]
+        dt_s = np.diff(position, prepend=position[:1]).astype(np.float64) * period_s
+    if len(position):
+        last = int(clock.last_index[channel])
+        dt_s[0] = (chunk.first_sample + int(position[0]) - last) * period_s if last >= 0 else period_s
+    times_s = chunk.start_time_s + (position + chunk.first_sample).astype(np.float64) * period_s
+    return Admitted(values, dt_s, times_s, position), len(good) - len(position), 0
+
+
+def _admit_irregular(
+    clock: Clock, chunk: Chunk, channel: int, values: NDArray[np.float64]
+) -> tuple[Admitted, int, int]:
+    times_s = np.asarray(chunk.times_s, dtype=np.float64)
+    started = clock.last_index[channel] >= 0
+    usable = np.isfinite(values) & np.isfinite(times_s)
+    position = np.arange(len(values), dtype=np.int64)
+    n_bad = n_late = 0
+    if not usable.all():
+        position = position[usable]
+        n_bad = len(values) - len(position)
+    # A late sample is below the running maximum and so never moves it: one pass finds them all.
+    stamps = times_s if n_bad == 0 else times_s[position]
+    edge = clock.last_time_s[channel] if started else -np.inf
+    in_order = np.empty(len(stamps), dtype=bool)
+    in_order[:1] = stamps[:1] > edge
+    in_order[1:] = stamps[1:] > np.maximum(np.maximum.accumulate(stamps), edge)[:-1]
+    if not in_order.all():
+        position, stamps = position[in_order], stamps[in_order]
+        n_late = len(in_order) - len(position)
+    if n_bad or n_late:
+        values = values[position]
+    dt_s = np.empty(len(stamps))
+    np.subtract(stamps[1:], stamps[:-1], out=dt_s[1:])
+    dt_s[:1] = stamps[:1] - edge if started else 0.0
+    return Admitted(values, dt_s, stamps, position), n_bad, n_late
+
+
+def _record(clock: Clock, first_sample: int, channel: int, admitted: Admitted, n_bad: int, n_late: int) -> None:
+    if n_bad:
+        clock.n_bad[channel] += n_bad
+    if n_late:
+        clock.n_late[channel] += n_late
+    position = admitted.position
+    if not len(position):
+        return
+    last, newest = int(clock.last_index[channel]), first_sample + int(position[-1])
+    if newest - last > len(position):  # something between the previous good sample and the newest was dropped
+        clock.n_gaps[channel] += np.count_nonzero(np.diff(position, prepend=last - first_sample) > 1)
+    if last < 0:
+        clock.first_time_s[channel] = admitted.times_s[0]
+    clock.last_index[channel] = newest
+    clock.last_time_s[channel] = admitted.times_s[-1]
+
+
+def _check_continues(clock: Clock, chunk: Chunk, channel: int) -> None:
+    if chunk.first_sample != clock.n_samples[0]:
+        raise ValueError(
+            f"chunk.first_sample must be {clock.index}, the samples this state has consumed, got {chunk.first_sample}; "
+            "feed the chunks in order, mark missing samples with NaN, and start a new stream with model.init()"
+        )
+    if chunk.values.shape[1] != clock.last_index.size:
+        raise ValueError(
+            f"chunk.values has {chunk.values.shape[1]} channels, this state has {clock.n_channels}; "
+            "give the model n_channels = the number of columns of the signal"
+        )
+    last = clock.last_index[channel]
+    if chunk.sample_period_s is not None and last >= 0:
+        expected_s = chunk.start_time_s + int(last) * chunk.sample_period_s
+        if expected_s != clock.last_time_s[channel]:
+            raise ValueError(
+                f"sample {last} was at {clock.last_time_s[channel]} s, but sample_period_s={chunk.sample_period_s} and "
+                f"start_time_s={chunk.start_time_s} put it at {expected_s} s; keep both for the whole stream, "
+                "or pass times_s from the first chunk on"
+            )

@@ -1,0 +1,55 @@
+"""Audio files through libsndfile: WAV, FLAC, Ogg, MP3, AIFF, AU, CAF, W64."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from trophic.runtime.readers.common import Block, Recording, decoding, missing_extra, pick
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64")
+
+#: libsndfile subtypes that can carry NaN or inf.
+_FLOATING = ("FLOAT", "DOUBLE")
+
+
+def read(path: Path, column: str | None = None) -> Recording:
+    """An audio file as a `Recording`. Samples are scaled so that full scale is 1.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its suffix is one of `SUFFIXES`.
+    column : str or None
+        The channel to read, "0" being the first (stereo: also "left" and "right"); None for all.
+
+    Raises
+    ------
+    SourceError
+        libsndfile cannot decode the file, or there is no such channel.
+    """
+    try:
+        import soundfile
+    except ModuleNotFoundError as error:
+        raise missing_extra(path, "soundfile") from error
+    with decoding(path, "audio (a text file needs a suffix such as .csv)"):
+        info = soundfile.info(str(path))
+    names = ("left", "right") if info.channels == 2 else tuple(f"channel {i}" for i in range(info.channels))
+    keep = slice(None)
+    if column is not None:
+        index = pick(path, names, column, "channel")
+        names, keep = (names[index],), slice(index, index + 1)
+
+    def blocks(chunk_size: int) -> Iterator[Block]:
+        with decoding(path, "audio"), soundfile.SoundFile(str(path)) as file:
+            for values in file.blocks(blocksize=chunk_size, dtype="float64", always_2d=True):
+                yield Block(values[:, keep])
+
+    return Recording(
+        kind="audio",
+        channel_names=names,
+        blocks=blocks,
+        sample_rate_hz=float(info.samplerate),
+        n_samples=info.frames,
+        trusted=info.subtype not in _FLOATING,
+    )

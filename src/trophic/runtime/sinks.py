@@ -1,0 +1,112 @@
+"""Where the reports of a run go: anything with `write` and `close`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """What `trophic.run` hands every Info to, in the order of the stream.
+
+    ``write`` is called once per chunk and must not keep a run waiting for long; ``close`` is called
+    exactly once, also when the run was interrupted or failed.
+    """
+
+    def write(self, info: Any) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Callback:
+    """A sink that calls a function with every Info.
+
+    Parameters
+    ----------
+    function : callable
+        Called as ``function(info)``; what it returns is ignored.
+
+    Examples
+    --------
+    >>> sink = Callback(print)
+    >>> sink.write("one chunk's report")
+    one chunk's report
+    """
+
+    def __init__(self, function: Callable[[Any], object]) -> None:
+        self._function = function
+
+    def write(self, info: Any) -> None:
+        self._function(info)
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+class Collect:
+    """A sink that keeps every Info in memory.
+
+    Parameters
+    ----------
+    fields : iterable of str, optional
+        Keep only these array fields of each Info; the default keeps the Info itself.
+
+    Attributes
+    ----------
+    infos : list
+        The Infos, or one ``{field: array}`` per Info if ``fields`` is given.
+    closed : bool
+        True once the run has ended.
+    """
+
+    def __init__(self, fields: Iterable[str] | None = None) -> None:
+        self._fields = None if fields is None else tuple(fields)
+        self.infos: list[Any] = []
+        self.closed = False
+
+    def write(self, info: Any) -> None:
+        self.infos.append(info if self._fields is None else {name: getattr(info, name) for name in self._fields})
+
+    def close(self) -> None:
+        self.closed = True
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The array fields of all Infos as `concatenate` joins them."""
+        return concatenate(self.infos)
+
+
+def concatenate(infos: Iterable[Any]) -> dict[str, NDArray[Any]]:
+    """The array fields of consecutive Infos joined along their first axis, which is time.
+
+    Parameters
+    ----------
+    infos : iterable of dataclass instances or dicts
+        Reports of consecutive chunks, all of one kind.
+
+    Returns
+    -------
+    dict
+        Field name to array. Fields that are not arrays (counts, names) are left out.
+
+    Examples
+    --------
+    >>> concatenate([{"residual": np.array([0.5])}, {"residual": np.array([0.25, 0.125])}])
+    {'residual': array([0.5  , 0.25 , 0.125])}
+    """
+    pieces: dict[str, list[NDArray[Any]]] = {}
+    for info in infos:
+        for name, value in _fields_of(info):
+            if isinstance(value, np.ndarray) and value.ndim:
+                pieces.setdefault(name, []).append(value)
+    return {name: np.concatenate(arrays) for name, arrays in pieces.items()}
+
+
+def _fields_of(info: Any) -> list[tuple[str, Any]]:
+    if isinstance(info, dict):
+        return list(info.items())
+    return [(field.name, getattr(info, field.name)) for field in dataclasses.fields(info)]
