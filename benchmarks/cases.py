@@ -71,8 +71,8 @@ def noisy(
 def draw_tones(
     rng: np.random.Generator, amplitude: np.ndarray, snr_db: float, duration_s: float = 10.0, clock: str = "regular"
 ) -> Draw:
-    """Tones at log-uniform random frequencies in 4..400 Hz, at least 15 % apart, random phases."""
-    frequency = g.spread_frequencies(len(amplitude), 4.0, 400.0, 1.15, rng)
+    """Tones at log-uniform random frequencies in 8..400 Hz, at least 25 % apart, random phases."""
+    frequency = g.spread_frequencies(len(amplitude), 8.0, 400.0, 1.25, rng)
     phase = rng.uniform(0, 2 * np.pi, len(amplitude))
     time_s = _clock(clock, duration_s, rng)
     truth = {"lines_hz": frequency, "lines_amplitude": amplitude, "lines_phase_rad": phase}
@@ -125,7 +125,7 @@ def _clock(kind: str, duration_s: float, rng: np.random.Generator) -> np.ndarray
     if kind == "half dropped":
         return g.thinned_times(duration_s, FS, 0.5, rng)
     if kind == "gaps":
-        return g.gappy_times(duration_s, FS, 0.6, 5, rng)
+        return g.gappy_times(duration_s, FS, 0.3, 5, rng)
     if kind == "poisson":
         return g.poisson_times(duration_s, FS, rng)
     return g.regular_times(duration_s, FS)
@@ -164,26 +164,26 @@ def score_false(draw: Draw, outcome: Outcome) -> dict[str, float]:
 
 
 def draw_path(rng: np.random.Generator, paths: Sequence[Callable], duration_s: float, **facts: float) -> Draw:
-    """Unit tones that follow the given instantaneous frequencies, 20 dB."""
+    """Unit tones that follow the given instantaneous frequencies, under white noise at 17 dB (0.1 rms for one tone)."""
     time_s = g.regular_times(duration_s, FS)
     path_hz = np.stack([path(time_s) for path in paths], axis=1)
     clean = sum(g.warbling_tone(time_s, path_hz[:, i], 1.0, rng.uniform(0, 2 * np.pi)) for i in range(len(paths)))
-    return noisy(np.asarray(clean), time_s, 20.0, rng, path_hz=path_hz, facts=facts)
+    return noisy(np.asarray(clean), time_s, 17.0, rng, path_hz=path_hz, facts=facts)
 
 
 def draw_chirp(rng: np.random.Generator, start_hz: float, end_hz: float, duration_s: float) -> Draw:
-    """A linear sweep of unit amplitude, 20 dB."""
+    """A linear sweep of unit amplitude, 17 dB."""
     return draw_path(rng, [partial(g.sweep_hz, start_hz=start_hz, end_hz=end_hz)], duration_s)
 
 
 def draw_crossing(rng: np.random.Generator) -> Draw:
-    """Two unit sweeps 60 -> 120 and 120 -> 60 Hz in 10 s, 20 dB; they meet at 90 Hz after 5 s."""
+    """Two unit sweeps 60 -> 120 and 120 -> 60 Hz in 10 s, 17 dB; they meet at 90 Hz after 5 s."""
     up, down = partial(g.sweep_hz, start_hz=60.0, end_hz=120.0), partial(g.sweep_hz, start_hz=120.0, end_hz=60.0)
     return draw_path(rng, [up, down], 10.0, meeting_s=5.0)
 
 
 def draw_step(rng: np.random.Generator, start_hz: float, end_hz: float) -> Draw:
-    """A unit tone whose frequency jumps after 5 s of 10 s, with continuous phase, 20 dB."""
+    """A unit tone whose frequency jumps after 5 s of 10 s, with continuous phase, 17 dB."""
     path = partial(g.staircase_hz, frequency_hz=[start_hz, end_hz], switch_s=[5.0])
     return draw_path(rng, [path], 10.0, switch_s=5.0, end_hz=end_hz)
 
@@ -198,8 +198,9 @@ def draw_off_on(rng: np.random.Generator) -> Draw:
 
 
 def score_crossing(draw: Draw, outcome: Outcome) -> dict[str, float]:
-    """Right when exactly two live at the end, one on each path (within 3 %), and both are tracked 80 % of the time."""
-    row = scoring.score_paths(draw, outcome) | scoring.score_residual(draw, outcome)
+    """Right when exactly two live at the end, one on each path. The residual counts after the first fifth."""
+    duration_s = draw.time_s[-1] - draw.time_s[0]
+    row = scoring.score_paths(draw, outcome) | scoring.score_residual(draw, outcome, scoring.SETTLED_SHARE * duration_s)
     end_hz = draw.path_hz[-1]
     owner = scoring.match(end_hz, outcome.frequency_hz, scoring.TRACK_TOLERANCE * float(end_hz.min()))
     row["order_right"] = float(np.all(owner >= 0) and len(outcome.frequency_hz) == 2)
@@ -220,14 +221,14 @@ def score_step(draw: Draw, outcome: Outcome) -> dict[str, float]:
 
 
 def score_off_on(draw: Draw, outcome: Outcome) -> dict[str, float]:
-    """Periods from the end of the tone until nothing lives, and from its return until it is found within 0.5 %."""
+    """Periods from the end of the tone until nothing lives, and from its return until it is found, to stay, within 2 %."""
     tone_hz, t = draw.facts["tone_hz"], outcome.time_s
     silent = (t >= draw.facts["off_s"]) & (t < draw.facts["on_s"])
     empty = ~outcome.alive.any(axis=1)
     gone = scoring.held_since(empty[silent])
     dies_s = t[silent][gone] - draw.facts["off_s"] if gone < silent.sum() else np.inf
     back = t >= draw.facts["on_s"]
-    near = np.abs(scoring.nearest_distance_hz(outcome, np.full(len(t), tone_hz)))[back] <= 0.005 * tone_hz
+    near = np.abs(scoring.nearest_distance_hz(outcome, np.full(len(t), tone_hz)))[back] <= 0.02 * tone_hz
     start = scoring.held_since(near)
     revives_s = t[back][start] - draw.facts["on_s"] if start < len(near) else np.inf
     right = len(outcome.frequency_hz) == 1 and abs(outcome.frequency_hz[0] - tone_hz) <= 0.005 * tone_hz
@@ -248,12 +249,13 @@ def draw_rhythm(rng: np.random.Generator, quality: float, duration_s: float = 60
 def score_rhythm(draw: Draw, outcome: Outcome) -> dict[str, float]:
     """Presence, centre and quality of the one true rhythm.
 
-    Present: a living component within one true linewidth of the centre (after 10 % of the record). Its centre and its
-    quality (frequency / bandwidth) are those of the strongest such component at the end of the record; ``n_living`` is the
-    mean number of components alive.
+    Present: the share of frames, after the first tenth of the record, in which a living component is within 20 % of the
+    centre (the instantaneous frequency of a rhythm wanders by more than its linewidth). Its centre and its quality
+    (frequency / bandwidth) are those of the strongest such component at the end of the record; ``n_living`` is the mean
+    number of components alive.
     """
     center, quality = draw.facts["center_hz"], draw.facts["quality"]
-    reach_hz = center / quality
+    reach_hz = 0.2 * center
     settled = outcome.time_s - draw.time_s[0] > 0.1 * (draw.time_s[-1] - draw.time_s[0])
     distance = np.abs(scoring.nearest_distance_hz(outcome, np.full(len(outcome.time_s), center)))
     row = {

@@ -12,10 +12,11 @@ Definitions (the same for every method):
     Frequency error at the end of the record over the Cramer-Rao bound of *all* parameters (frequency, amplitude and
     phase of every line) given the whole record, its true times and its true white-noise variance.
 *tracked*
-    Share of frames, after ``SETTLE_S`` seconds, in which some living component is within ``TRACK_TOLERANCE`` of the true
-    instantaneous frequency.
+    Share of frames, after the first fifth of the record (``SETTLED_SHARE``), in which some living component is within
+    5 % (``TRACK_TOLERANCE``) of the true instantaneous frequency.
 *residual / noise*
-    Power of the residual over the power of the added noise, after ``SETTLE_S`` seconds (or the case's own settling).
+    Power of the residual over the power of the added noise, after the first second (``SETTLE_S``), in the
+    second half of the record (``late``), or as the case says.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from scipy.optimize import linear_sum_assignment
 Array = NDArray[np.float64]
 
 SETTLE_S = 1.0
-TRACK_TOLERANCE = 0.03
+SETTLED_SHARE = 0.2
+TRACK_TOLERANCE = 0.05
 
 
 @dataclass(frozen=True)
@@ -156,17 +158,15 @@ def score_residual(draw: Draw, outcome: Outcome, settle_s: float = SETTLE_S) -> 
     }
 
 
-def score_paths(
-    draw: Draw, outcome: Outcome, tolerance: float = TRACK_TOLERANCE, settle_s: float = SETTLE_S
-) -> dict[str, float]:
-    """Share of frames in which each true path has a living component within ``tolerance``, and the median relative lag."""
+def score_paths(draw: Draw, outcome: Outcome) -> dict[str, float]:
+    """Share of frames in which each true path is tracked, and the median relative lag of the tracking component."""
     truth_hz = path_at(draw, outcome.time_s)
-    settled = outcome.time_s - draw.time_s[0] > settle_s
+    settled = outcome.time_s - draw.time_s[0] > SETTLED_SHARE * (draw.time_s[-1] - draw.time_s[0])
     row: dict[str, float] = {}
     for i in range(truth_hz.shape[1]):
         wanted = settled & np.isfinite(truth_hz[:, i])
         distance = nearest_distance_hz(outcome, truth_hz[:, i]) / truth_hz[:, i]
-        hit = np.abs(distance[wanted]) <= tolerance
+        hit = np.abs(distance[wanted]) <= TRACK_TOLERANCE
         row[f"tracked_{i}"] = float(hit.mean())
         row[f"lag_{i}"] = float(np.median(distance[wanted][hit])) if hit.any() else np.nan
     row["tracked"] = float(np.mean([row[f"tracked_{i}"] for i in range(truth_hz.shape[1])]))

@@ -10,54 +10,53 @@ import math
 
 from numba import njit
 
-from trophic.ecology.layout import ADULT, DEAD, FAST, LARVA, SLOW
+from trophic.ecology.layout import ADULT, DEAD, FAST, LARVA
 
 
 @njit(cache=True, nogil=True)
-def background(b, stats, omega, rate, layer, h, elapsed, floor):
+def level_of(b, omega, rate, layer, elapsed):
+    """The finest layer whose cells are not much narrower than the branch, and that has settled."""
+    for level in range(layer.shape[0] - 2, 0, -1):
+        quality = 0.75 * omega[layer[level]] / rate[layer[level]]
+        if b.omega / (2.0 * b.gamma) > 0.4 * quality and elapsed * b.omega * 0.75 / quality > 8.0:
+            return level
+    return 0
+
+
+@njit(cache=True, nogil=True)
+def background(b, level, stats, omega, rate, layer, h, elapsed, floor):
     """Background variance per sample around a branch, from the listeners beside its band.
 
-    Each mirror pair of cells counts by its arithmetic mean, pairs by their harmonic mean. An adult
-    carves a notch d^2/(d^2 + gamma^2) into the residual around itself, undone here.
+    Each mirror pair of cells 3..8 away counts by its arithmetic mean, pairs by their harmonic mean.
+    An adult carves a notch d^2/(d^2 + gamma^2) into the residual around itself, undone here.
     """
-    level = 0
-    for l in range(layer.shape[0] - 2, 0, -1):
-        lo = layer[l]
-        quality = omega[lo] / rate[lo] * 0.75
-        if b.omega / (2.0 * b.gamma) > 0.4 * quality and elapsed * b.omega * 0.75 / quality > 8.0:
-            level = l
-            break
     lo = layer[level]
     hi = layer[level + 1]
     ratio = math.log(omega[lo + 1] / omega[lo])
     cell = lo + int(round(math.log(b.omega / omega[lo]) / ratio))
     cell = min(max(cell, lo), hi - 1)
     notch = b.gamma * b.gamma if b.status == ADULT else 0.0
-    best = floor
-    for row in (FAST, SLOW):
-        total = 0.0
-        n = 0
-        for d in range(3, 9):
-            below = -1.0
-            above = -1.0
-            if cell - d >= lo:
-                gap2 = (omega[cell - d] - b.omega) ** 2
-                below = stats[row, cell - d] / rate[cell - d] * (gap2 + notch) / gap2
-            if cell + d < hi:
-                gap2 = (omega[cell + d] - b.omega) ** 2
-                above = stats[row, cell + d] / rate[cell + d] * (gap2 + notch) / gap2
-            if below >= 0.0 and above >= 0.0:
-                total += 2.0 / (below + above + 1e-300)
-            elif below >= 0.0:
-                total += 1.0 / (below + 1e-300)
-            elif above >= 0.0:
-                total += 1.0 / (above + 1e-300)
-            else:
-                continue
-            n += 1
-        density = n / total / h * (1.1 + 2.0 / (elapsed * rate[cell] + 1e-9))
-        best = max(best, density)
-    return best
+    total = 0.0
+    n = 0
+    for d in range(3, 9):
+        below = -1.0
+        above = -1.0
+        if cell - d >= lo:
+            gap2 = (omega[cell - d] - b.omega) ** 2
+            below = stats[FAST, cell - d] / rate[cell - d] * (gap2 + notch) / gap2
+        if cell + d < hi:
+            gap2 = (omega[cell + d] - b.omega) ** 2
+            above = stats[FAST, cell + d] / rate[cell + d] * (gap2 + notch) / gap2
+        if below >= 0.0 and above >= 0.0:
+            total += 2.0 / (below + above + 1e-300)
+        elif below >= 0.0:
+            total += 1.0 / (below + 1e-300)
+        elif above >= 0.0:
+            total += 1.0 / (above + 1e-300)
+        else:
+            continue
+        n += 1
+    return max(floor, n / total / h * (1.1 + 2.0 / (elapsed * rate[cell] + 1e-9)))
 
 
 @njit(cache=True, nogil=True)
@@ -81,6 +80,19 @@ def overlap(k, branches):
 
 
 @njit(cache=True, nogil=True)
+def rival(k, branches, width):
+    """Competitive exclusion: a richer neighbour so close that either could explain both, or -1."""
+    me = branches[k]
+    for j in range(branches.shape[0]):
+        other = branches[j]
+        if j == k or other.status != me.status or other.host != me.host or other.power < me.power:
+            continue
+        if abs(other.omega - me.omega) < width * min(other.gamma, me.gamma):
+            return j
+    return -1
+
+
+@njit(cache=True, nogil=True)
 def earn(b, ey, yy, power, posterior, step, rules):
     """Prequential income of one tick: nats gained by predicting y_p = trust * y.
 
@@ -91,7 +103,7 @@ def earn(b, ey, yy, power, posterior, step, rules):
     trust = max(0.0, 1.0 - posterior / power)
     if b.status == ADULT:
         trust = min(1.0, max(0.0, 1.0 + b.gain_ey / (b.gain_yy + 1e-300)))
-    mix = min(0.5, max(0.25 * min(b.gamma, b.kappa) * step, step / (b.age_s + 1.0 / b.gamma_birth)))
+    mix = min(0.5, max(0.5 * b.gamma * step, step / (b.age_s + 1.0 / b.gamma_birth)))
     b.gain_ey += mix * (ey - b.gain_ey)
     b.gain_yy += mix * (yy - b.gain_yy)
     nats = (2.0 * trust * (ey + yy) - trust * trust * yy) / (2.0 * b.noise)
@@ -107,8 +119,9 @@ def earn(b, ey, yy, power, posterior, step, rules):
 @njit(cache=True, nogil=True)
 def save(b, income, step, rules):
     """Reserve of nats: income less upkeep, capped, so that nobody lives on old merits."""
-    pace = min(b.gamma, b.kappa) * step
-    b.reserve += income - rules.upkeep * pace * (1.0 + rules.predation * b.overlap * b.overlap)
-    if b.status == ADULT:
-        b.reserve -= rules.leak * pace * b.reserve
+    if b.status == LARVA:
+        cost = rules.larva_upkeep * b.gamma_birth
+    else:
+        cost = (rules.upkeep + rules.leak * b.reserve) * b.gamma
+    b.reserve += income - cost * step * (1.0 + rules.predation * b.overlap * b.overlap)
     b.reserve = min(b.reserve, rules.reserve_cap * rules.adult_nats)

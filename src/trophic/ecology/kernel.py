@@ -103,17 +103,11 @@ def tick_cell(
             spores.take_stock(poles, stats, omega, rate, b, dt, h, shared.elapsed_s)
             pace[PACE_TIME, b] += dt
             pace[PACE_H, b] += h
-            if child[b + 1] > child[b] and pace[PACE_H, b] * rate[b] >= spores.TICK:
-                tick_cell(
-                    b, level + 1, hot, sums, branches, poles, rotors, stats, pace, shared,
-                    omega, rate, layer, child, lift_re, lift_im, rules,
-                )  # fmt: skip
         turn = lo + int(pace[CHECK, cell]) % (hi - lo)
         pace[CHECK, cell] += 1.0
         germinate(turn, level + 1, hot, sums, branches, poles, stats, omega, rate, layer, shared, rules)
     if level == 0:
         germinate(cell, 0, hot, sums, branches, poles, stats, omega, rate, layer, shared, rules)
-    return 0
 
 
 @njit(cache=True, nogil=True)
@@ -183,6 +177,12 @@ def run_channel(
                     c, 0, hot, sums, branches, poles, rotors, stats, pace, shared,
                     omega, rate, layer, child, lift_re, lift_im, rules,
                 )  # fmt: skip
+                for b in range(child[c], child[c + 1]):
+                    if child[b + 1] > child[b] and pace[PACE_H, b] * rate[b] >= spores.TICK:
+                        tick_cell(
+                            b, 1, hot, sums, branches, poles, rotors, stats, pace, shared,
+                            omega, rate, layer, child, lift_re, lift_im, rules,
+                        )  # fmt: skip
     while f < frame_position.shape[0]:
         write_frame(frames[f], hot, branches)
         f += 1

@@ -109,6 +109,10 @@ def judge(k, hot, branches, posterior, shared, rules):
     if b.omega <= rules.omega_min * 1.0001 or b.omega >= rules.omega_max * 0.9999:
         die(k, hot, branches, shared, -1)
         return
+    rival = evidence.rival(k, branches, rules.exclusion)
+    if rival >= 0 and b.age_s * b.gamma > 2.0:
+        die(k, hot, branches, shared, rival if b.status == ADULT else -1)
+        return
     if b.status == LARVA:
         if b.reserve > rules.adult_nats and b.host == 0:
             promote(b, rules)
@@ -150,12 +154,16 @@ def live(k, hot, sums, branches, stats, omega, rate, layer, shared, rules):
     if b.status == ADULT:
         b.voiced_s += step
     floor = max(rules.floor * shared.input_power, 1e-30)
-    b.noise = evidence.background(b, stats, omega, rate, layer, shared.h, shared.elapsed_s, floor)
+    level = 0
+    b.noise = evidence.background(b, level, stats, omega, rate, layer, shared.h, shared.elapsed_s, floor)
+    quiet = b.noise
+    if level > 0:
+        quiet = min(quiet, evidence.background(b, 0, stats, omega, rate, layer, shared.h, shared.elapsed_s, floor))
     posterior = 2.0 * b.noise * b.gamma * shared.h
     shrink = power / (power + posterior)
     r_re = 2.0 * ey / (n * power)
     r_im = -2.0 * ev / (n * power)
-    precision = n * power / (2.0 * b.noise)
+    precision = n * power / (2.0 * quiet)
     b.overlap = evidence.overlap(k, branches)
     income = evidence.earn(b, ey, yy, power, posterior, step, rules)
     evidence.save(b, income, step, rules)
@@ -199,7 +207,7 @@ def germinate(cell, level, hot, sums, branches, poles, stats, omega, rate, layer
         score = density / reference
         bar = rules.fast_threshold
         if row == SLOW:
-            bar = 1.0 + rules.slow_threshold / math.sqrt(min(elapsed * a, 80.0) / 1.25)
+            bar = 1.0 + rules.slow_threshold / math.sqrt(min(elapsed * a, 80.0) / 2.5)
         if score < bar:
             continue
         newborn = omega[cell] + phase_advance(cell, level, stats, omega, rate, shared)

@@ -170,7 +170,7 @@ class Ecology(Model[EcologyState, EcologyInfo]):
         keep = b["status"] == ADULT
         b, z = b[keep], z[keep]
         table = np.zeros(len(b), dtype=COMPONENT)
-        rhythm = b["kappa"] * b["age_s"] > 4.0
+        rhythm = b["kappa"] * b["age_s"] > 12.0
         posterior = 2 * b["noise"] * b["gamma"] * h
         table["frequency_hz"] = np.where(rhythm, b["centre"], b["omega"]) / (2 * np.pi)
         table["amplitude"] = np.where(rhythm, np.sqrt(b["power"]), np.abs(z))

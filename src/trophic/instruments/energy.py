@@ -112,7 +112,7 @@ def stored_energy(z: ArrayLike, gamma: ArrayLike) -> float:
     """
     gamma = np.asarray(gamma, dtype=np.float64)
     if not np.all(gamma > 0):
-        raise ValueError(f"gamma must be > 0 (1/s) for every branch, got a minimum of {gamma.min()}; drop dead branches")
+        raise ValueError(f"gamma must be > 0 (1/s) for every branch, got {gamma.min()}; drop dead branches")
     z = np.asarray(z, dtype=np.complex128)
     return float(np.sum((z.real**2 + z.imag**2) / (4 * gamma)))
 

@@ -181,7 +181,8 @@ def _differing(stored: dict[str, Any], mine: dict[str, Any]) -> list[str]:
 def _check_same_model(path: str | os.PathLike[str], manifest: dict[str, Any], model: Model[Any, Any]) -> None:
     if manifest["model"] != type(model).__name__:
         raise CheckpointError(
-            f"{path} holds a {manifest['model']}, not a {type(model).__name__}; pass the model it was saved with"
+            f"{path} was saved by {manifest['model']}, this model is {type(model).__name__}; "
+            "pass the model it was saved by"
         )
     stored, mine = manifest["configuration"], json.loads(model.to_json())
     if differing := _differing(stored, mine):

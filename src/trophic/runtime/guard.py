@@ -88,9 +88,7 @@ def admit(clock: Clock, chunk: Chunk, channel: int = 0) -> Admitted:
     return admitted
 
 
-def _admit_regular(
-    clock: Clock, chunk: Chunk, channel: int, values: NDArray[np.float64]
-) -> tuple[Admitted, int, int]:
+def _admit_regular(clock: Clock, chunk: Chunk, channel: int, values: NDArray[np.float64]) -> tuple[Admitted, int, int]:
     period_s = chunk.sample_period_s
     assert period_s is not None
     good = np.isfinite(values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,18 +65,21 @@ def read(
     SourceError
         The file is damaged, holds no usable array, or there is no such member or channel.
     """
-    with decoding(path, "a NumPy file"):
-        loaded = np.load(path, mmap_mode="r", allow_pickle=False)
-    if isinstance(loaded, np.ndarray):
-        if time_column is not None:
-            raise SourceError(f"{path}: a .npy file has no column {time_column!r}; give --sample-rate instead")
-        if not _is_signal(loaded):
-            raise SourceError(f"{path}: {_describe(loaded)}; save real numbers of shape (n_samples, n_channels)")
-        return _recording(path, _Parts(path.stem, loaded), column, time_unit)
-    with loaded, decoding(path, "a NumPy archive"):
-        members = {name: loaded[name] for name in loaded.files}
-    parts = _assign(path, members, column, time_column, sample_rate_given)
-    return _recording(path, parts, None if column == parts.name else column, time_unit)
+    if path.suffix.lower() == ".npz":
+        # Opened here, because numpy.load leaves a damaged archive open.
+        with decoding(path, "a NumPy archive"), path.open("rb") as file, zipfile.ZipFile(file):
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as archive:
+                members = {name: archive[name] for name in archive.files}
+        parts = _assign(path, members, column, time_column, sample_rate_given)
+        return _recording(path, parts, None if column == parts.name else column, time_unit)
+    with decoding(path, "a NumPy array"):
+        array = np.lib.format.open_memmap(path, mode="r")
+    if time_column is not None:
+        raise SourceError(f"{path}: a .npy file has no column {time_column!r}; give --sample-rate instead")
+    if not _is_signal(array):
+        raise SourceError(f"{path}: {_describe(array)}; save real numbers of shape (n_samples, n_channels)")
+    return _recording(path, _Parts(path.stem, array), column, time_unit)
 
 
 def _assign(

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from trophic.runtime.readers.common import Block, Recording, decoding, missing_extra, pick
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64")
 
-#: libsndfile subtypes that can carry NaN or inf.
-_FLOATING = ("FLOAT", "DOUBLE")
+#: Containers in which integer samples lie as they are: nothing in them can be missing or fail to decode.
+_PLAIN = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF")
 
 
 def read(path: Path, column: str | None = None) -> Recording:
@@ -43,7 +45,7 @@ def read(path: Path, column: str | None = None) -> Recording:
     def blocks(chunk_size: int) -> Iterator[Block]:
         with decoding(path, "audio"), soundfile.SoundFile(str(path)) as file:
             for values in file.blocks(blocksize=chunk_size, dtype="float64", always_2d=True):
-                yield Block(values[:, keep])
+                yield Block(np.asarray(values[:, keep], dtype=np.float64))
 
     return Recording(
         kind="audio",
@@ -51,5 +53,5 @@ def read(path: Path, column: str | None = None) -> Recording:
         blocks=blocks,
         sample_rate_hz=float(info.samplerate),
         n_samples=info.frames,
-        trusted=info.subtype not in _FLOATING,
+        trusted=info.format in _PLAIN and info.subtype.startswith("PCM_"),
     )

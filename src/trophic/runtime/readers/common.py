@@ -49,7 +49,7 @@ class Recording:
     n_samples : int or None
         Samples per channel, where the head of the file tells.
     trusted : bool
-        The samples cannot be missing or malformed (integer audio): no need to survey them before the work.
+        The samples cannot be missing or malformed (plain integer audio): no need to survey them before the work.
     notes : tuple of str
         What was left out and what was guessed, one sentence each.
     """

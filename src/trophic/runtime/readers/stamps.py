@@ -7,10 +7,11 @@ microseconds survive in a record that starts in 1970.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trophic.runtime.readers.common import SourceError
-
-#: The Julian year, in seconds.
-YEAR_S = 365.25 * 86400.0
+from trophic.view.units import DAY_S, HOUR_S, MINUTE_S, YEAR_S
 
 #: Seconds per unit of a numeric time column.
-UNITS_S = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "day": 86400.0, "year": YEAR_S}
+UNITS_S = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "min": MINUTE_S, "h": HOUR_S, "day": DAY_S, "year": YEAR_S}
 
 _SPELLINGS = {
     "ns": "ns|nanoseconds?",
@@ -61,30 +60,49 @@ class StampForm:
     unit : str
         "date", or the unit of a numeric column, a key of `UNITS_S`.
     pattern : str
-        "number", "datetime64", "yyyymmdd", "iso" (ISO 8601), "iso zone" (with a zone), or a `strptime` pattern.
+        "number", "datetime64", "yyyymmdd", "since 1970" (a count, in ``count``), "iso" (ISO 8601), "iso zone" (with
+        a zone), or a `strptime` pattern.
+    count : str
+        Unit of a count since 1970.
+    assumed : bool
+        Nothing in the file tells the unit of this numeric column.
     """
 
     column: str
     unit: str
     pattern: str = "number"
+    count: str = "s"
+    assumed: bool = False
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether the cells are numbers."""
+        return self.pattern in ("number", "yyyymmdd", "since 1970")
 
     def from_numbers(self, numbers: NDArray[np.float64]) -> NDArray[Any]:
-        """Numbers as stamps: datetime64 where they spell dates (19580329), themselves otherwise."""
-        return compact_dates(numbers) if self.pattern == "yyyymmdd" else numbers
+        """Numbers as stamps: datetime64 where they spell or count dates, themselves otherwise."""
+        if self.pattern == "yyyymmdd":
+            return compact_dates(numbers)
+        if self.pattern == "since 1970":
+            good = np.isfinite(numbers) & (np.abs(numbers) * UNITS_S[self.count] < 9e9)  # 64-bit ns: 1677 to 2262
+            moments = np.rint(np.where(good, numbers, 0.0) * (UNITS_S[self.count] * 1e9)).astype("datetime64[ns]")
+            moments[~good] = np.datetime64("NaT")
+            return moments
+        return numbers
 
     def from_strings(self, strings: Any) -> NDArray[np.datetime64]:
         """An Arrow array of written dates as datetime64; raises `ValueError` on one that is not a date."""
         import pyarrow
-        import pyarrow.compute
 
+        compute = import_module("pyarrow.compute")
         if not self.pattern.startswith("iso"):
-            dates = pyarrow.compute.strptime(strings, self.pattern, "us")
+            dates = compute.strptime(strings, self.pattern, "us")
         else:
             zone = "UTC" if self.pattern == "iso zone" else None
             try:
-                dates = pyarrow.compute.cast(strings, pyarrow.timestamp("us", zone))
+                dates = compute.cast(strings, pyarrow.timestamp("us", zone))
             except pyarrow.ArrowInvalid:  # more than six decimals of a second; nanoseconds span 1677 to 2262 only
-                dates = pyarrow.compute.cast(strings, pyarrow.timestamp("ns", zone))
+                dates = compute.cast(strings, pyarrow.timestamp("ns", zone))
         return dates.to_numpy(zero_copy_only=False)
 
     def seconds(self, stamps: NDArray[Any], origin: Any) -> NDArray[np.float64]:
@@ -97,18 +115,18 @@ class StampForm:
         return since * UNITS_S[self.unit]
 
     def resolution_s(self, stamps: NDArray[Any]) -> float:
-        """The last digit the stamps are written to, in seconds; 0 if they use a float's full precision."""
+        """The last digit the stamps are written to, in seconds: a decimal, a unit of the clock, a float's last bit."""
         if stamps.dtype.kind == "M":
             whole = stamps[~np.isnat(stamps)].astype("datetime64[us]").astype(np.int64)
             steps = (86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000, 1_000, 1)
-            return next((step * 1e-6 for step in steps if not np.any(whole % step)), 0.0)
+            return next((step * 1e-6 for step in steps if not np.any(whole % step)), 1e-6)
         finite = stamps[np.isfinite(stamps)]
         for decimals in range(10):
             scaled = finite * 10.0**decimals
             # 1e-4 of a digit: what float64 leaves of a stamp of twelve digits
             if np.all(np.abs(scaled - np.rint(scaled)) < 1e-4):
                 return 10.0**-decimals * UNITS_S[self.unit]
-        return 0.0
+        return float(np.spacing(np.max(np.abs(finite)))) * 2 * UNITS_S[self.unit]
 
 
 def compact_dates(numbers: NDArray[np.float64]) -> NDArray[np.datetime64]:
@@ -142,7 +160,6 @@ def date_pattern(samples: Sequence[str]) -> str | None:
     if samples and all(matches):
         zoned = {bool(match and match["zone"]) for match in matches}
         return None if len(zoned) == 2 else "iso zone" if True in zoned else "iso"
-    from datetime import datetime
 
     def fits(pattern: str) -> bool:
         try:
@@ -158,9 +175,9 @@ def date_pattern(samples: Sequence[str]) -> str | None:
 def number_form(path: Path, column: str, numbers: NDArray[np.float64], time_unit: str | None) -> StampForm:
     """The form of a numeric time column, from the unit the user states, its name and its first values.
 
-    A column called year, or a date between 1000 and 3000, counts years of 365.25 days; 19580329 is a date; counts
-    since 1970 in ms, us or ns show by their size; everything else is seconds unless the name ends in a unit
-    (``time_ms``, ``t [h]``).
+    A column called year, or a date between 1000 and 3000, counts years of 365.25 days; 19580329 is a date; a name may
+    end in a unit (``time_ms``, ``t [h]``); counts since 1970 in s, ms, us or ns show by their size; everything else
+    is taken for seconds.
 
     Raises
     ------
@@ -182,50 +199,7 @@ def number_form(path: Path, column: str, numbers: NDArray[np.float64], time_unit
     if dated and len(finite) and np.all((finite >= 1000) & (finite < 3000)):
         return StampForm(column, "year")
     size = float(np.median(finite)) if len(finite) else 0.0
-    for unit, least in (("ns", 1e17), ("us", 1e14), ("ms", 1e11)):  # 1e11 s since 1970 is the year 5138
+    for unit, least in (("ns", 1e17), ("us", 1e14), ("ms", 1e11), ("s", 3e8)):  # in s: the years 1979 to 5138
         if size > least:
-            return StampForm(column, unit)
-    return StampForm(column, "s")
-
-
-def humane_period(frequency_hz: float) -> str:
-    """The period of a frequency in the unit a person would use.
-
-    Parameters
-    ----------
-    frequency_hz : float
-        Frequency in Hz, > 0; NaN gives a dash.
-
-    Raises
-    ------
-    ValueError
-        The frequency is zero, negative or infinite.
-
-    Examples
-    --------
-    >>> humane_period(1 / YEAR_S), humane_period(1 / (12.4206 * 3600)), humane_period(1.1), humane_period(440)
-    ('1.00 year', '12.42 h', '0.91 s', '2.27 ms')
-    """
-    if math.isnan(frequency_hz):
-        return "-"
-    if not 0 < frequency_hz < math.inf:
-        raise ValueError(f"frequency_hz must be in (0, inf) Hz, got {frequency_hz}; a period needs an oscillation")
-    return humane_duration(1.0 / frequency_hz)
-
-
-def humane_duration(seconds: float) -> str:
-    """A length of time, >= 0 seconds, in the unit a person would use.
-
-    Examples
-    --------
-    >>> humane_duration(90), humane_duration(3 * 86400), humane_duration(0)
-    ('1.50 min', '3.00 days', '0.00 s')
-    """
-    if seconds == 0:
-        return "0.00 s"
-    # a hair below 1 still counts, so that 364.9 days is a year; tenths of a second stay seconds
-    units = [("year", YEAR_S), ("day", 86400.0), ("h", 3600.0), ("min", 60.0), ("s", 0.1), ("ms", 1e-3), ("us", 1e-6)]
-    name = next((name for name, least in units if seconds >= 0.995 * least), "ns")
-    value = f"{seconds / UNITS_S[name]:.2f}" if seconds < 1000 * UNITS_S[name] else f"{seconds / UNITS_S[name]:,.0f}"
-    plural = "s" if name in ("year", "day") and value != "1.00" else ""
-    return f"{value} {name}{plural}"
+            return StampForm(column, "date", "since 1970", count=unit)
+    return StampForm(column, "s", assumed=name not in ("time", "times", "t"))

@@ -1,0 +1,63 @@
+"""Peers: other methods behind the same door, ``decompose(x, times_s, sample_rate_hz, f_min_hz, f_max_hz, n) -> Outcome``.
+
+Packages where a maintained one exists (vmdpy, ssqueezepy), small clean implementations from the papers otherwise. Every
+peer has one setting for all cases, the best found on tuning seeds, stated in its file. What a peer is told beyond the
+signal is stated in the table: some are given the true number of lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+
+from benchmarks.scoring import Outcome
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A competing method.
+
+    Parameters
+    ----------
+    name : str
+    module : str
+        Module of `benchmarks.peers` that holds ``decompose``.
+    knows_order : bool
+        Whether it must be told the true number of lines (then it is not asked where nothing oscillates).
+    batch : bool
+        Whether it needs the whole record at once.
+    package : str or None
+        The third-party package it needs.
+    """
+
+    name: str
+    module: str
+    knows_order: bool
+    batch: bool
+    package: str | None = None
+
+    @property
+    def installed(self) -> bool:
+        return self.package is None or find_spec(self.package) is not None
+
+    @property
+    def decompose(self) -> Callable[..., Outcome]:
+        return import_module(f"benchmarks.peers.{self.module}").decompose
+
+
+PEERS: dict[str, Peer] = {
+    peer.name: peer
+    for peer in (
+        Peer("Hann periodogram", "periodogram", knows_order=False, batch=True),
+        Peer("STFT peaks", "stft_peaks", knows_order=False, batch=False),
+        Peer("sinusoidal model", "sinusoidal_model", knows_order=False, batch=False),
+        Peer("ESPRIT", "esprit", knows_order=True, batch=True),
+        Peer("EKF oscillators", "kalman", knows_order=True, batch=False),
+        Peer("MSOGI-FLL", "msogi_fll", knows_order=True, batch=False),
+        Peer("adaptive Hopf pool", "hopf_pool", knows_order=True, batch=False),
+        Peer("VMD", "vmd", knows_order=True, batch=True, package="vmdpy"),
+        Peer("synchrosqueezing", "synchrosqueezing", knows_order=True, batch=True, package="ssqueezepy"),
+    )
+}

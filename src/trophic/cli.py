@@ -1,0 +1,337 @@
+"""The command line: ``trophic decompose FILE``."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import importlib.util
+import json
+import math
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+from tyro.conf import Positional, arg
+
+if TYPE_CHECKING:
+    from trophic.ecology.model import Ecology, EcologyInfo
+    from trophic.report import Report
+    from trophic.runtime.sources import Source
+    from trophic.view.overview import Overview
+
+#: Exit codes beside 0.
+BAD_USAGE, INTERRUPTED = 2, 130
+
+#: Upper bound of the rows in a table of tracks.
+MAX_TRACK_ROWS = 2_000_000
+
+#: Figures drawn at most, one per channel.
+MAX_FIGURES = 16
+
+_FROM_FILE = "(default: from the file)"
+
+
+class UsageError(ValueError):
+    """Something the user can put right, in one line."""
+
+
+@dataclass(frozen=True)
+class Decompose:
+    """Find what oscillates in a file: frequency, amplitude, linewidth and history of every component.
+
+    FILE is audio (.wav, .flac, .ogg, .mp3 ...), a table (.csv, .tsv, .txt, .parquet ...) or NumPy (.npy, .npz). It is
+    read block by block: it may be larger than memory. Missing values (empty, NaN) and gaps are welcome.
+    """
+
+    file: Positional[Annotated[Path, arg(metavar="FILE")]]
+    """The recording."""
+    column: Annotated[
+        str | None, arg(metavar="NAME", aliases=["--channel"], help_behavior_hint="(default: every signal in the file)")
+    ] = None
+    """The column, channel or array to decompose, by name or by number from 0."""
+    time_column: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the obvious one)")] = None
+    """The column of time stamps: ISO 8601 dates, 19580329, years or numbers."""
+    time_unit: Annotated[str | None, arg(metavar="UNIT", help_behavior_hint="(default: from its name, else s)")] = None
+    """Unit of a numeric time column: ns, us, ms, s, min, h, day or year."""
+    sample_rate: Annotated[float | None, arg(metavar="HZ", help_behavior_hint=_FROM_FILE)] = None
+    """Samples per second, if the file has no time column or states a wrong rate."""
+    f_min: Annotated[float | None, arg(metavar="HZ", help_behavior_hint="(default: four periods in the record)")] = None
+    """Lowest frequency searched."""
+    f_max: Annotated[float | None, arg(metavar="HZ", help_behavior_hint="(default: .45 of the sample rate)")] = None
+    """Highest frequency searched."""
+    branches: Annotated[int, arg(metavar="N")] = 16
+    """Most components per channel."""
+    budget: Annotated[float, arg(metavar="MASS")] = 1e6
+    """Metabolic flux to share: less makes components quicker to adapt and less precise."""
+    out: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="(default: write nothing)")] = None
+    """Folder for components.csv, tracks.parquet, report.json and figure.png."""
+    as_json: Annotated[bool, arg(name="json")] = False
+    """Print the report as JSON instead of a table."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Without the program's name; default ``sys.argv[1:]``.
+
+    Returns
+    -------
+    int
+        0; 2 for bad usage or input, explained in one line on stderr; 130 after Ctrl-C, with what was learned
+        until then reported and written.
+    """
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        if arguments == ["--version"]:
+            import trophic
+
+            print(f"trophic {trophic.version}")
+            return 0
+        command = tyro.extras.subcommand_cli_from_dict(
+            {"decompose": Decompose},
+            prog="trophic",
+            description="Self-organising learners for streams.",
+            args=arguments,
+            config=(tyro.conf.FlagCreatePairsOff,),
+        )
+        code = decompose(command)
+        sys.stdout.flush()
+        return code
+    except SystemExit as stop:  # tyro has printed its help (0) or what is wrong with the arguments (2)
+        return stop.code if isinstance(stop.code, int) else BAD_USAGE
+    except BrokenPipeError:  # the reader of our output (head, less) has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return _complain("interrupted", INTERRUPTED)
+    except OSError as error:
+        return _complain(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), BAD_USAGE)
+    except UsageError as error:
+        return _complain(str(error), BAD_USAGE)
+
+
+def decompose(command: Decompose) -> int:
+    """Do what ``trophic decompose`` was asked to; the exit code."""
+    from trophic.runtime.sources import SourceError
+
+    try:
+        return _decompose(command)
+    except SourceError as error:
+        raise UsageError(str(error)) from error
+
+
+def _decompose(command: Decompose) -> int:
+    from trophic.report import Report, Variances
+    from trophic.runtime.drive import run
+    from trophic.runtime.sinks import Callback
+    from trophic.runtime.sources import open_source
+
+    source = open_source(
+        command.file,
+        column=command.column,
+        time_column=command.time_column,
+        time_unit=command.time_unit,
+        sample_rate_hz=command.sample_rate,
+    )
+    for note in source.notes:
+        print(f"trophic: note: {note}", file=sys.stderr)
+    model = _model(command, source)
+    output = None if command.out is None else _Output(command.out, source, model)
+    variances = Variances(source.n_channels)
+    with _progress(source) as advance:
+        sinks = [variances, Callback(advance), *([] if output is None else output.sinks)]
+        result = run(model, source, sinks=sinks, collect=False, chunk_size=source.chunk_size)
+    report = Report.of(source, model, result.state, variances, result.interrupted)
+    files = [] if output is None else output.write(report)
+    _print(report, files, command.as_json)
+    if result.interrupted:
+        share = report.n_samples / source.n_samples
+        return _complain(f"interrupted after {100 * share:.0f} % of {source.path}", INTERRUPTED)
+    return 0
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"trophic: error: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+def _model(command: Decompose, source: Source) -> Ecology:
+    """The ecology for a source; its band and budget checked in the words of the command line."""
+    from trophic.ecology.decomposition import default_band
+    from trophic.ecology.model import Ecology
+
+    rate_hz = source.typical_rate_hz
+    f_min, f_max = default_band(rate_hz, source.duration_s)
+    f_min = f_min if command.f_min is None else command.f_min
+    f_max = f_max if command.f_max is None else command.f_max
+    if not 0 < f_min < f_max <= rate_hz / 2:
+        raise UsageError(
+            f"need 0 < --f-min < --f-max <= {rate_hz / 2:g} Hz, half the sample rate of {source.path}; "
+            f"got --f-min {f_min:g}, --f-max {f_max:g}"
+        )
+    if not 1 <= command.branches <= 1024:
+        raise UsageError(f"--branches must be in 1..1024, got {command.branches}")
+    if not 0 < command.budget < math.inf:
+        raise UsageError(f"--budget must be in (0, inf), got {command.budget}")
+    model = Ecology(
+        f_min_hz=f_min,
+        f_max_hz=f_max,
+        n_branches=command.branches,
+        n_channels=source.n_channels,
+        budget=command.budget,
+        track_every=track_every(source.n_samples, source.n_channels * command.branches),
+    )
+    try:
+        model.init()
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    return model
+
+
+def track_every(n_samples: int, n_tracks: int) -> int:
+    """Samples per track frame: 64, fewer in a short record, more if the table of tracks would grow too long.
+
+    Examples
+    --------
+    >>> track_every(2_000, 16), track_every(1_000_000, 16), track_every(3600 * 44_100, 16)
+    (1, 64, 1271)
+    """
+    fine_enough = max(1, min(64, n_samples // 4096))
+    return max(fine_enough, math.ceil(n_samples * n_tracks / MAX_TRACK_ROWS))
+
+
+@dataclass(frozen=True)
+class _Dated:
+    """A sink that hands on its Infos with time counted from ``offset_s`` instead of the first sample."""
+
+    sink: Overview
+    offset_s: float
+
+    def write(self, info: EcologyInfo) -> None:
+        self.sink.write(
+            dataclasses.replace(
+                info, time_s=info.time_s + self.offset_s, sample_time_s=info.sample_time_s + self.offset_s
+            )
+        )
+
+    def close(self) -> None:
+        self.sink.close()
+
+
+class _Output:
+    """The folder of results: claimed before the work begins, filled while it runs, completed at its end."""
+
+    def __init__(self, folder: Path, source: Source, model: Ecology) -> None:
+        from trophic.runtime.tables import TrackTable
+
+        has_arrow = importlib.util.find_spec("pyarrow") is not None
+        has_plots = importlib.util.find_spec("matplotlib") is not None
+        self._folder = folder
+        self._tracks_path = folder / ("tracks.parquet" if has_arrow else "tracks.csv")
+        self._figures = _figure_paths(folder, source.channel_names) if has_plots else []
+        if not has_plots:
+            print("trophic: note: no figure.png without matplotlib: pip install 'trophic[view]'", file=sys.stderr)
+        self._claim(source.path)
+        self._table = TrackTable(self._tracks_path, source.channel_names)
+        self._overviews = [_overview(source, model, channel) for channel in range(len(self._figures))]
+        dated = [o if source.epoch_s is None else _Dated(o, source.epoch_s) for o in self._overviews]
+        self.sinks: list[Any] = [self._table, *dated]
+
+    def _claim(self, input_path: Path) -> None:
+        """Make the folder and see that every file in it can be written, now rather than an hour later."""
+        paths = [self._folder / name for name in ("components.csv", "report.json")]
+        paths += [self._tracks_path, *self._figures]
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self._folder):
+                pass
+        except OSError as error:
+            raise UsageError(f"--out {self._folder}: cannot be written to: {error.strerror}") from error
+        for path in paths:
+            if path.is_dir() or (path.exists() and not os.access(path, os.W_OK)):
+                raise UsageError(f"--out {self._folder}: {path.name} is in the way and cannot be overwritten")
+            if path.exists() and path.samefile(input_path):
+                raise UsageError(f"--out {self._folder}: would overwrite the input {input_path}; choose another folder")
+
+    def write(self, report: Report) -> list[Path]:
+        """The files that wait for the end of the run; the paths of all."""
+        report.write_components(self._folder / "components.csv")
+        if self._figures:
+            from trophic.view import figures
+
+            for path, overview, channel in zip(self._figures, self._overviews, report.channels):
+                title = report.source.path.name + (f", {channel.name}" if len(report.channels) > 1 else "")
+                figures.draw(overview, channel.components, path, title=title)
+        content = report.to_dict() | {"n_track_rows": self._table.n_rows}
+        (self._folder / "report.json").write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        names = ("components.csv", self._tracks_path.name, "report.json")
+        return [self._folder / name for name in names] + self._figures
+
+
+def _figure_paths(folder: Path, channel_names: Sequence[str]) -> list[Path]:
+    if len(channel_names) == 1:
+        return [folder / "figure.png"]
+    plain = [re.sub(r"[^\w.-]+", "-", name).strip("-.") for name in channel_names[:MAX_FIGURES]]
+    return [folder / f"figure-{index}-{name}.png" for index, name in enumerate(plain)]
+
+
+def _overview(source: Source, model: Ecology, channel: int) -> Overview:
+    from trophic.view.overview import Overview
+
+    axis = "seconds" if source.epoch_s is None else "dates"
+    return Overview(model.f_min_hz, model.f_max_hz, source.sample_rate_hz, channel=channel, time_axis=axis)
+
+
+def _print(report: Report, files: Sequence[Path], as_json: bool) -> None:
+    """The report on stdout."""
+    from rich.console import Console
+
+    if as_json:
+        print(json.dumps(report.to_dict(), indent=2, allow_nan=False))
+        return
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show a channel's name still gets the rest
+    console = Console(markup=False, highlight=False, emoji=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
+    console.print(report.headline())
+    for part in report.tables():
+        console.print(part)
+    if files:
+        console.print(f"written: {', '.join(str(path) for path in files)}")
+
+
+@contextlib.contextmanager
+def _progress(source: Source) -> Iterator[Any]:
+    """A progress bar on stderr, if that is a terminal; yields the function to call with every Info."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[pace]}"),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    start = time.monotonic()
+    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task(source.path.name, total=source.n_samples, pace="")
+        done = 0
+
+        def advance(info: EcologyInfo) -> None:
+            nonlocal done
+            done += len(info.residual)
+            factor = done / source.typical_rate_hz / max(time.monotonic() - start, 1e-9)
+            progress.update(task, completed=done, pace=f"{factor:,.3g}x real time")
+
+        yield advance

@@ -1,0 +1,136 @@
+"""A record at hand: whatever array-like the caller has, as samples, a clock and a band."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trophic.view.units import TimeAxis
+
+Array = NDArray[np.float64]
+
+MIN_SAMPLES = 16
+MIN_PERIODS = 4  # that the slowest component fits into the record
+NYQUIST_SHARE = 0.9  # of the Nyquist frequency that is used
+MAX_DECADES = 7
+
+
+def default_band(sample_rate_hz: float, duration_s: float) -> tuple[float, float]:
+    """The band that a record can say something about, (f_min_hz, f_max_hz).
+
+    The lower end is 4 periods per record: what was seen fewer times cannot be told from a trend. The upper end is
+    .45 of the sampling rate: closer to the Nyquist frequency, a tone and its mirror image beat so slowly that
+    amplitude and phase are not separate things. Very long records get 7 decades below the upper end and no more, because
+    the listeners that cover the band cost time, and the rhythms of audio are not those of climate: give
+    ``f_min_hz`` to `decompose` if you look for slower ones.
+
+    Parameters
+    ----------
+    sample_rate_hz : float
+        Samples per second, > 0; of an irregular record, 1 / (median interval).
+    duration_s : float
+        Seconds from the first to the last sample, at least 16 sample periods.
+
+    Raises
+    ------
+    ValueError
+        If the record is too short to see anything repeat.
+
+    Examples
+    --------
+    >>> default_band(1000.0, 10.0)
+    (0.4, 450.0)
+    >>> default_band(1.0, 1e9)
+    (4.5e-08, 0.45)
+    """
+    if not (0 < sample_rate_hz < math.inf and 0 < duration_s < math.inf):
+        raise ValueError(
+            f"sample_rate_hz and duration_s must be in (0, inf), got {sample_rate_hz} Hz and {duration_s} s"
+        )
+    if sample_rate_hz * duration_s < MIN_SAMPLES - 1.5:  # a record of n samples lasts n - 1 or n periods
+        raise ValueError(
+            f"the record is too short: {duration_s} s at {sample_rate_hz} Hz is less than {MIN_SAMPLES} samples"
+        )
+    f_max_hz = NYQUIST_SHARE * sample_rate_hz / 2
+    return max(MIN_PERIODS / duration_s, f_max_hz / 10**MAX_DECADES), f_max_hz
+
+
+def samples_of(x: Any) -> tuple[Array, bool]:
+    """``x`` as float64 of shape (n, n_channels), and whether it was two-dimensional; what is missing is NaN."""
+    if isinstance(x, np.ma.MaskedArray):
+        x = x.astype(np.float64).filled(np.nan)
+    try:
+        values = np.asarray(x)
+        if values.dtype.kind == "O":  # None and pandas' NA among numbers
+            values = np.array([[math.nan if _is_missing(v) else v for v in np.atleast_1d(row)] for row in values], float)
+            values = values.reshape(np.shape(x))
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"x must hold real numbers, got {type(x).__name__}: {error}") from error
+    if values.dtype.kind not in "fiub":
+        raise TypeError(f"x must hold real numbers, got dtype {values.dtype}; for a complex signal pass its real part")
+    if values.ndim not in (1, 2):
+        raise ValueError(f"x must have shape (n,) or (n, n_channels), got {values.shape}")
+    n = len(values)
+    if n < MIN_SAMPLES or values.size == 0:
+        raise ValueError(
+            f"x must have at least {MIN_SAMPLES} samples, got shape {values.shape}; time is the first axis: transpose?"
+        )
+    values = np.ascontiguousarray(values, dtype=np.float64)
+    if not np.isfinite(values).any():
+        raise ValueError(f"x has no finite sample among {values.size}")
+    return (values[:, None], False) if values.ndim == 1 else (values, True)
+
+
+def clock_of(
+    x: Any, n: int, sample_rate_hz: float | None, times_s: Any
+) -> tuple[Array | None, float | None, TimeAxis]:
+    """(times_s, None, axis) of an irregular record, (None, sample_rate_hz, axis) of a regular one."""
+    if sample_rate_hz is not None and times_s is not None:
+        raise ValueError("give sample_rate_hz (a regular record) or times_s (an irregular one), not both")
+    if sample_rate_hz is not None:
+        if not 0 < sample_rate_hz < math.inf:
+            raise ValueError(f"sample_rate_hz must be in (0, inf) Hz, got {sample_rate_hz}")
+        return None, float(sample_rate_hz), "seconds"
+    if times_s is None:
+        times_s = _own_dates(x)
+    if times_s is None:
+        return None, 1.0, "samples"
+    stamps, time_axis = _as_seconds(times_s)
+    if stamps.shape != (n,):
+        raise ValueError(f"times_s must have one time stamp per sample, shape ({n},), got {stamps.shape}")
+    return stamps, None, time_axis
+
+
+def _own_dates(x: Any) -> Any:
+    """The dates that index ``x`` (a pandas or xarray object); None if it has none."""
+    if hasattr(x, "get_index") and getattr(x, "dims", ()):  # xarray
+        index = x.get_index(x.dims[0])
+    else:
+        index = getattr(x, "index", None)  # pandas; of a list it is a method, without a dtype
+    return index if getattr(getattr(index, "dtype", None), "kind", "") == "M" else None
+
+
+def _as_seconds(times: Any) -> tuple[Array, TimeAxis]:
+    """Time stamps in seconds; dates become seconds since 1970-01-01 UTC, missing ones NaN."""
+    if getattr(getattr(times, "dtype", None), "kind", "") == "M" and hasattr(times, "to_numpy"):
+        times = times.to_numpy(dtype="datetime64[ns]")  # pandas: also resolves time zones
+    stamps = np.asarray(times)
+    if stamps.dtype.kind == "M":
+        since = stamps.astype("datetime64[us]") - np.datetime64(0, "us")
+        return since / np.timedelta64(1, "s"), "dates"
+    if stamps.dtype.kind not in "fiu":
+        raise TypeError(f"times_s must hold seconds or dates (datetime64), got dtype {stamps.dtype}")
+    return stamps.astype(np.float64), "seconds"
+
+
+def extent(times_s: Array) -> tuple[float, float]:
+    """(median interval, duration) of time stamps, seconds."""
+    stamps = times_s[np.isfinite(times_s)]
+    steps = np.diff(stamps)
+    steps = steps[steps > 0]
+    if not len(steps):
+        raise ValueError("times_s never increases; time stamps are seconds, in increasing order")
+    return float(np.median(steps)), float(stamps.max() - stamps.min())

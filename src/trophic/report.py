@@ -1,0 +1,244 @@
+"""What a decomposed file is reported as: a table for people, JSON and CSV for programs."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import math
+import platform
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from trophic.runtime.sources import Source, humane_period
+from trophic.view.units import concise, duration, frequency_unit
+
+if TYPE_CHECKING:
+    from trophic.ecology.model import Ecology, EcologyInfo, EcologyState
+
+_LIBRARIES = ("trophic", "numpy", "numba")
+
+
+class Variances:
+    """A sink that keeps the variances of signal and residual, per channel, over the good samples.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> sink = Variances(1)
+    >>> for signal, residual in ([[1.0], [3.0]], [[0.5], [-0.5]]), ([[5.0], [np.nan]], [[0.0], [np.nan]]):
+    ...     sink.write(SimpleNamespace(signal=np.array(signal), residual=np.array(residual)))
+    >>> sink.explained(0)
+    0.9375
+    """
+
+    def __init__(self, n_channels: int) -> None:
+        self._n = np.zeros(n_channels)
+        self._mean = np.zeros((2, n_channels))
+        self._square = np.zeros((2, n_channels))  # summed squares about the mean
+
+    def write(self, info: EcologyInfo | Any) -> None:
+        """Take one chunk's report: pairwise update of the moments (Chan, Golub & LeVeque 1983)."""
+        good = np.isfinite(info.residual) & np.isfinite(info.signal)
+        n = np.count_nonzero(good, axis=0)
+        total = np.maximum(self._n + n, 1)
+        for row, values in enumerate((info.signal, info.residual)):
+            values = np.where(good, values, 0.0)
+            mean = values.sum(axis=0) / np.maximum(n, 1)
+            shift = mean - self._mean[row]
+            self._square[row] += (np.where(good, values - mean, 0.0) ** 2).sum(axis=0) + shift**2 * self._n * n / total
+            self._mean[row] += shift * n / total
+        self._n += n
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def explained(self, channel: int) -> float:
+        """1 - var(residual) / var(signal); NaN for a constant signal or none."""
+        signal, residual = self._square[:, channel]
+        return float(1.0 - residual / signal) if signal > 0 else math.nan
+
+
+@dataclass(frozen=True)
+class ChannelReport:
+    """One channel's result: its components (strongest first), bad samples, explained variance and energies."""
+
+    name: str
+    components: NDArray[np.void]
+    n_bad: int
+    explained: float
+    energy: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Report:
+    """One file's result.
+
+    Attributes
+    ----------
+    source : Source
+        The file.
+    model : Ecology
+        The configuration used.
+    channels : tuple of ChannelReport
+        One per channel.
+    n_samples : int
+        Samples per channel consumed; fewer than the file has if the run was interrupted.
+    interrupted : bool
+        Ctrl-C ended the run.
+    """
+
+    source: Source
+    model: Ecology
+    channels: tuple[ChannelReport, ...]
+    n_samples: int
+    interrupted: bool
+
+    @classmethod
+    def of(cls, source: Source, model: Ecology, state: EcologyState, variances: Variances, interrupted: bool) -> Report:
+        """Gather what a run left behind."""
+        channels = []
+        for index, name in enumerate(source.channel_names):
+            ledger = model.energy(state, index)
+            channels.append(
+                ChannelReport(
+                    name=name,
+                    components=model.components(state, index),
+                    n_bad=int(state.clock.n_bad[index] + state.clock.n_late[index]),
+                    explained=variances.explained(index),
+                    energy={**dataclasses.asdict(ledger), "imbalance": ledger.imbalance},
+                )
+            )
+        return cls(source, model, tuple(channels), state.clock.index, interrupted)
+
+    def headline(self) -> str:
+        """One line: the file, its size and the band searched."""
+        source, unit = self.source, frequency_unit(self.model.f_max_hz)
+        count = "" if source.n_channels == 1 else f"{source.n_channels} channels, "
+        rate = frequency_unit(source.typical_rate_hz)
+        clock = f"{'' if source.sample_rate_hz else 'irregular, about '}{source.typical_rate_hz / rate.size:.6g}"
+        band = f"{self.model.f_min_hz / unit.size:.3g} to {self.model.f_max_hz / unit.size:.4g} {unit.symbol}"
+        return (
+            f"{source.path.name}: {count}{source.n_samples} samples, {clock} {rate.symbol}, "
+            f"{duration(source.duration_s)}; band {band}"
+        )
+
+    def tables(self) -> list[Table | Text]:
+        """What a person reads: per channel its components and one line of summary."""
+        parts: list[Table | Text] = []
+        for channel in self.channels:
+            if len(self.channels) > 1:
+                parts.append(Text(channel.name, style="bold"))
+            if len(channel.components):
+                parts.append(self._table(channel.components))
+            parts.append(Text(_summary(channel, self.n_samples)))
+        return parts
+
+    def _table(self, components: NDArray[np.void]) -> Table:
+        unit = frequency_unit(float(np.exp(np.log(components["frequency_hz"]).mean())))
+        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        for name in (f"frequency ({unit.symbol})", "period", "amplitude", f"bandwidth ({unit.symbol})", "mass", "share"):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("since", no_wrap=True)
+        for c in components:
+            table.add_row(
+                concise(c["frequency_hz"] / unit.size, c["frequency_se_hz"] / unit.size),
+                humane_period(float(c["frequency_hz"])),
+                concise(c["amplitude"], c["amplitude_se"]),
+                concise(c["bandwidth_hz"] / unit.size, digits=2) if self._is_wide(c) else "line",
+                f"{c['mass']:.0f}",
+                f"{100 * c['share']:.1f} %",
+                self.source.when(float(c["born_s"])),
+            )
+        return table
+
+    def _is_wide(self, component: Any) -> bool:
+        """Whether a linewidth was seen: one below 2 / (time watched) cannot be told from a line."""
+        watched_s = self.source.duration_s * self.n_samples / self.source.n_samples - component["born_s"]
+        return bool(component["bandwidth_hz"] * watched_s > 2.0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain values for JSON; NaN becomes None."""
+        source, model = self.source, self.model
+        return _plain(
+            {
+                "file": str(source.path),
+                "kind": source.kind,
+                "versions": {name: _version(name) for name in _LIBRARIES} | {"python": platform.python_version()},
+                "configuration": dataclasses.asdict(model),
+                "sample_rate_hz": source.sample_rate_hz,
+                "typical_rate_hz": source.typical_rate_hz,
+                "band_hz": [model.f_min_hz, model.f_max_hz],
+                "track_rate_hz": source.typical_rate_hz / model.track_every,
+                "n_samples": self.n_samples,
+                "n_samples_in_file": source.n_samples,
+                "duration_s": source.duration_s,
+                "time_unit": source.time_unit,
+                "start": source.start(),
+                "n_bad": sum(channel.n_bad for channel in self.channels),
+                "interrupted": self.interrupted,
+                "notes": list(source.notes),
+                "channels": [
+                    {
+                        "name": channel.name,
+                        "n_bad": channel.n_bad,
+                        "explained": channel.explained,
+                        "energy": channel.energy,
+                        "components": [self._component(c) for c in channel.components],
+                    }
+                    for channel in self.channels
+                ],
+            }
+        )
+
+    def _component(self, component: Any) -> dict[str, Any]:
+        values = {name: float(component[name]) for name in component.dtype.names}
+        return values | {
+            "period_s": 1.0 / values["frequency_hz"],
+            "period": humane_period(values["frequency_hz"]),
+            "since": self.source.when(values["born_s"]),
+            "is_line": not self._is_wide(component),
+        }
+
+    def write_components(self, path: Path) -> None:
+        """All components of all channels as CSV."""
+        rows = [
+            {"channel": channel.name, **self._component(c)} for channel in self.channels for c in channel.components
+        ]
+        names = [*(self.channels[0].components.dtype.names or ()), "period_s", "period", "since", "is_line"]
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, ["channel", *names])
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+def _summary(channel: ChannelReport, n_samples: int) -> str:
+    n = len(channel.components)
+    count = f"{n} component{'' if n == 1 else 's'}" if n else "no component"
+    explained = "" if math.isnan(channel.explained) else f", explained variance {100 * channel.explained:.1f} %"
+    return f"{count}{explained}, bad samples {channel.n_bad} of {n_samples}"
+
+
+def _plain(value: Any) -> Any:
+    """Containers of what JSON knows: NumPy scalars become Python's, NaN and infinities become None."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:  # a checkout on the path
+        return "0+uninstalled"

@@ -1,0 +1,117 @@
+"""The tracks of an ecology as a table on disk, written while the stream runs."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from trophic.ecology.model import EcologyInfo
+
+_FIELDS = ("frequency_hz", "amplitude", "phase_rad", "mass", "share", "bandwidth_hz")
+
+#: Rows collected before they are written: a Parquet row group.
+_ROWS = 1 << 16
+
+
+class TrackTable:
+    """A sink that writes one row per living branch and track frame.
+
+    Columns: ``time_s`` (seconds), ``channel`` (name), ``individual`` (birth number: the same number is the same
+    component), ``frequency_hz``, ``amplitude``, ``phase_rad``, ``mass``, ``share``, ``bandwidth_hz``.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file, .parquet (needs pyarrow) or .csv; overwritten.
+    channel_names : sequence of str
+        One name per channel of the model.
+
+    Attributes
+    ----------
+    n_rows : int
+        Rows so far.
+
+    Raises
+    ------
+    ValueError
+        For another suffix.
+    ModuleNotFoundError
+        A .parquet file without pyarrow.
+    OSError
+        The file cannot be written.
+    """
+
+    def __init__(self, path: str | Path, channel_names: Sequence[str]) -> None:
+        path = Path(path)
+        if path.suffix not in (".parquet", ".csv"):
+            raise ValueError(f"path must end in .parquet or .csv, got {path}")
+        self.n_rows = 0
+        self._channels = np.array(channel_names)
+        self._columns: list[dict[str, NDArray[Any]]] = []
+        self._n_waiting = 0
+        self._file = _ParquetFile(path) if path.suffix == ".parquet" else _CsvFile(path)
+
+    def write(self, info: EcologyInfo) -> None:
+        """Take one chunk's report."""
+        frame, channel, slot = np.nonzero(info.alive)
+        if not len(frame):
+            return
+        columns = {
+            "time_s": info.time_s[frame],
+            "channel": self._channels[channel],
+            "individual": info.individual[frame, channel, slot],
+        }
+        columns |= {name: np.float64(getattr(info, name)[frame, channel, slot]) for name in _FIELDS}
+        self._columns.append(columns)
+        self._n_waiting += len(frame)
+        self.n_rows += len(frame)
+        if self._n_waiting >= _ROWS:
+            self._flush()
+
+    def close(self) -> None:
+        """Write what is waiting and finish the file."""
+        self._flush()
+        self._file.close()
+
+    def _flush(self) -> None:
+        if self._columns:
+            self._file.write({name: np.concatenate([c[name] for c in self._columns]) for name in self._columns[0]})
+        self._columns, self._n_waiting = [], 0
+
+
+class _ParquetFile:
+    def __init__(self, path: Path) -> None:
+        import pyarrow
+        import pyarrow.parquet
+
+        self._arrow = pyarrow
+        self._schema = pyarrow.schema(
+            [("time_s", pyarrow.float64()), ("channel", pyarrow.string()), ("individual", pyarrow.int64())]
+            + [(name, pyarrow.float64()) for name in _FIELDS]
+        )
+        self._writer = pyarrow.parquet.ParquetWriter(path, self._schema)
+
+    def write(self, columns: dict[str, NDArray[Any]]) -> None:
+        self._writer.write_table(self._arrow.table(columns, schema=self._schema))
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class _CsvFile:
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("w", newline="", encoding="utf-8")
+        self._writer = csv.writer(self._file)
+        self._writer.writerow(["time_s", "channel", "individual", *_FIELDS])
+
+    def write(self, columns: dict[str, NDArray[Any]]) -> None:
+        self._writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
+
+    def close(self) -> None:
+        self._file.close()
