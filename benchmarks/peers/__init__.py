@@ -8,9 +8,11 @@ signal is stated in the table: some are given the true number of lines.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
+from typing import Any
 
 from benchmarks.scoring import Outcome
 
@@ -30,6 +32,8 @@ class Peer:
         Whether it needs the whole record at once.
     package : str or None
         The third-party package it needs.
+    settings : dict
+        Keywords for ``decompose``.
     """
 
     name: str
@@ -37,6 +41,7 @@ class Peer:
     knows_order: bool
     batch: bool
     package: str | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
 
     @property
     def installed(self) -> bool:
@@ -44,7 +49,7 @@ class Peer:
 
     @property
     def decompose(self) -> Callable[..., Outcome]:
-        return import_module(f"benchmarks.peers.{self.module}").decompose
+        return partial(import_module(f"benchmarks.peers.{self.module}").decompose, **self.settings)
 
 
 PEERS: dict[str, Peer] = {
@@ -52,7 +57,8 @@ PEERS: dict[str, Peer] = {
     for peer in (
         Peer("Hann periodogram", "periodogram", knows_order=False, batch=True),
         Peer("STFT peaks", "stft_peaks", knows_order=False, batch=False),
-        Peer("sinusoidal model", "sinusoidal_model", knows_order=False, batch=False),
+        Peer("sinusoidal model .5 s", "sinusoidal_model", False, False, settings={"window_s": 0.5}),
+        Peer("sinusoidal model 2 s", "sinusoidal_model", False, False, settings={"window_s": 2.0}),
         Peer("ESPRIT", "esprit", knows_order=True, batch=True),
         Peer("EKF oscillators", "kalman", knows_order=True, batch=False),
         Peer("MSOGI-FLL", "msogi_fll", knows_order=True, batch=False),

@@ -20,8 +20,8 @@ from numba import njit
 from benchmarks.peers.frames import Array, frame_step, from_tracks
 from benchmarks.scoring import Outcome
 
-COUPLING = 20.0
-LEARNING_RATE = 2.0
+COUPLING = 100.0
+LEARNING_RATE = 1.0
 LIMIT_CYCLE_RATE = 8.0
 
 

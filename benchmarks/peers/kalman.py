@@ -2,7 +2,7 @@
 
 State per line: the phasor (c, s) and its angular frequency. The phasor turns by ``omega dt``; the measurement is the sum of
 the c plus white noise. One covariance couples all lines. Told the number of lines; frequencies, amplitudes and the noise
-level start from the strongest peaks of a periodogram of the first half second. Process noise: the phasors are constant to
+level start from the strongest peaks of a periodogram of the first second. Process noise: the phasors are constant to
 ``DRIFT`` of their amplitude per root second, the frequencies to ``WANDER`` of theirs per root second.
 
 Source: B. F. La Scala and R. R. Bitmead, "Design of an extended Kalman filter frequency tracker", IEEE Trans. Signal
@@ -19,9 +19,9 @@ from numba import njit
 from benchmarks.peers.frames import Array, fit_lines, frame_step, from_tracks
 from benchmarks.scoring import Outcome
 
-START_S = 0.5
-DRIFT = 1e-3
-WANDER = 1e-4
+START_S = 1.0
+DRIFT = 0.1
+WANDER = 3e-4
 
 
 @njit(cache=True)

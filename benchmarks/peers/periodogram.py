@@ -1,7 +1,7 @@
 """Peaks of the Hann-windowed periodogram of the whole record: the textbook batch answer.
 
 A line is a local maximum at least 13 dB above the running median of the spectrum; a peak within 20 resolution cells of
-one that is more than 31 dB stronger is taken for a sidelobe of the Hann window.
+one that is more than 26 dB stronger is taken for a sidelobe of the Hann window.
 
 Source: F. J. Harris, "On the use of windows for harmonic analysis with the discrete Fourier transform", Proc. IEEE 66
 (1978) 51-83.
@@ -30,5 +30,5 @@ def decompose(
     frequency, height = spectral_peaks(
         power, sample_rate_hz / n_fft, f_min_hz, f_max_hz, THRESHOLD_DB, floor_hz=max(10.0, 40 * cell_hz)
     )
-    keep = suppress_sidelobes(frequency, height, reach_hz=20 * cell_hz, sidelobe_db=31.0)
+    keep = suppress_sidelobes(frequency, height, reach_hz=20 * cell_hz, sidelobe_db=26.0)
     return stationary(x, sample_rate_hz, frequency[keep][:n_branches])

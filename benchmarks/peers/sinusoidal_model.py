@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from benchmarks.peers.frames import Array, frame_step, from_tracks, require_regular
+from benchmarks.peers.frames import Array, from_tracks, require_regular
 from benchmarks.peers.stft_peaks import WINDOW_S, Frame, analyse
 from benchmarks.scoring import Outcome
 
@@ -108,14 +108,15 @@ def _cubic_phase(f0: float, f1: float, p0: float, p1: float, u: Array, span_s: f
 
 
 def decompose(
-    x: Array, times_s: Array | None, sample_rate_hz: float, f_min_hz: float, f_max_hz: float, n_branches: int = 16
+    x: Array, times_s: Array | None, sample_rate_hz: float, f_min_hz: float, f_max_hz: float, n_branches: int = 16,
+    window_s: float = WINDOW_S,
 ) -> Outcome:
     """Tracks of spectral peaks, stamped with the end of each window; the residual is the signal minus the resynthesis."""
     require_regular(times_s, "the sinusoidal model")
-    centre_s, frames = analyse(x, sample_rate_hz, f_min_hz, f_max_hz, n_branches, step=frame_step(sample_rate_hz))
-    partials = join(centre_s, frames, n_branches, 1 / WINDOW_S)
+    centre_s, frames = analyse(x, sample_rate_hz, f_min_hz, f_max_hz, n_branches, window_s)
+    partials = join(centre_s, frames, n_branches, 1 / window_s)
     alive = confirmed(partials)
     residual = x - resynthesise(partials, len(x), sample_rate_hz)
     outside = (np.arange(len(x)) < centre_s[0] * sample_rate_hz) | (np.arange(len(x)) >= centre_s[-1] * sample_rate_hz)
     residual[outside] = np.nan
-    return from_tracks(centre_s + WINDOW_S / 2, partials.frequency_hz, partials.amplitude, alive, residual)
+    return from_tracks(centre_s + window_s / 2, partials.frequency_hz, partials.amplitude, alive, residual)

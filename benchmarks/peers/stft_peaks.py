@@ -1,7 +1,8 @@
 """Peaks of the short-time Fourier transform, frame by frame, without memory.
 
-Half-second Hann windows, 13 dB above the running median. The peaks of a frame belong to the end of its window, so that
-the method is as causal as the streaming ones.
+Hann windows, peaks 13 dB above the running median. The peaks of a frame are stamped with the end of its window, so that the
+method is as causal as the streaming ones. The window length is the one setting that no choice of suits all cases: short
+ones follow sweeps, long ones separate lines.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def analyse(
         frequency, height = spectral_peaks(
             np.abs(spectrum) ** 2, bin_hz, f_min_hz, f_max_hz, threshold_db, floor_hz=max(30.0, 15 * cell_hz)
         )
-        keep = np.flatnonzero(suppress_sidelobes(frequency, height, reach_hz=8 * cell_hz, sidelobe_db=31.0))[:n_peaks]
+        keep = np.flatnonzero(suppress_sidelobes(frequency, height, reach_hz=8 * cell_hz, sidelobe_db=26.0))[:n_peaks]
         frequency, height = frequency[keep], height[keep]
         nearest = np.round(frequency / bin_hz).astype(int)
         # the phase at the start of the window advances linearly across the main lobe: carry it to the centre
@@ -68,14 +69,15 @@ def analyse(
 
 
 def decompose(
-    x: Array, times_s: Array | None, sample_rate_hz: float, f_min_hz: float, f_max_hz: float, n_branches: int = 16
+    x: Array, times_s: Array | None, sample_rate_hz: float, f_min_hz: float, f_max_hz: float, n_branches: int = 16,
+    window_s: float = WINDOW_S,
 ) -> Outcome:
     """The strongest ``n_branches`` peaks of every frame; slot k is the k-th strongest."""
     require_regular(times_s, "the short-time Fourier transform")
-    centre_s, frames = analyse(x, sample_rate_hz, f_min_hz, f_max_hz, n_branches)
+    centre_s, frames = analyse(x, sample_rate_hz, f_min_hz, f_max_hz, n_branches, window_s)
     shape = (len(frames), n_branches)
     frequency, amplitude, alive = np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, dtype=bool)
     for i, frame in enumerate(frames):
         n = len(frame.frequency_hz)
         frequency[i, :n], amplitude[i, :n], alive[i, :n] = frame.frequency_hz, frame.amplitude, True
-    return from_tracks(centre_s + WINDOW_S / 2, frequency, amplitude, alive, None)
+    return from_tracks(centre_s + window_s / 2, frequency, amplitude, alive, None)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import importlib.util
+import io
 import json
 import math
 import os
-import re
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,11 +17,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 from tyro.conf import Positional, arg
 
+from trophic.output import OutputFolder, UsageError
+
 if TYPE_CHECKING:
     from trophic.ecology.model import Ecology, EcologyInfo
     from trophic.report import Report
     from trophic.runtime.sources import Source
-    from trophic.view.overview import Overview
 
 #: Exit codes beside 0.
 BAD_USAGE, INTERRUPTED = 2, 130
@@ -32,14 +30,7 @@ BAD_USAGE, INTERRUPTED = 2, 130
 #: Upper bound of the rows in a table of tracks.
 MAX_TRACK_ROWS = 2_000_000
 
-#: Figures drawn at most, one per channel.
-MAX_FIGURES = 16
-
 _FROM_FILE = "(default: from the file)"
-
-
-class UsageError(ValueError):
-    """Something the user can put right, in one line."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +122,7 @@ def decompose(command: Decompose) -> int:
 
 
 def _decompose(command: Decompose) -> int:
-    from trophic.report import Report, Variances
+    from trophic.report import Report, Tally
     from trophic.runtime.drive import run
     from trophic.runtime.sinks import Callback
     from trophic.runtime.sources import open_source
@@ -146,12 +137,12 @@ def _decompose(command: Decompose) -> int:
     for note in source.notes:
         print(f"trophic: note: {note}", file=sys.stderr)
     model = _model(command, source)
-    output = None if command.out is None else _Output(command.out, source, model)
-    variances = Variances(source.n_channels)
+    output = None if command.out is None else OutputFolder(command.out, source, model)
+    tally = Tally(source.n_channels)
     with _progress(source) as advance:
-        sinks = [variances, Callback(advance), *([] if output is None else output.sinks)]
+        sinks = [tally, Callback(advance), *([] if output is None else output.sinks)]
         result = run(model, source, sinks=sinks, collect=False, chunk_size=source.chunk_size)
-    report = Report.of(source, model, result.state, variances, result.interrupted)
+    report = Report.of(source, model, result.state, tally, result.interrupted)
     files = [] if output is None else output.write(report)
     _print(report, files, command.as_json)
     if result.interrupted:
@@ -210,88 +201,6 @@ def track_every(n_samples: int, n_tracks: int) -> int:
     return max(fine_enough, math.ceil(n_samples * n_tracks / MAX_TRACK_ROWS))
 
 
-@dataclass(frozen=True)
-class _Dated:
-    """A sink that hands on its Infos with time counted from ``offset_s`` instead of the first sample."""
-
-    sink: Overview
-    offset_s: float
-
-    def write(self, info: EcologyInfo) -> None:
-        self.sink.write(
-            dataclasses.replace(
-                info, time_s=info.time_s + self.offset_s, sample_time_s=info.sample_time_s + self.offset_s
-            )
-        )
-
-    def close(self) -> None:
-        self.sink.close()
-
-
-class _Output:
-    """The folder of results: claimed before the work begins, filled while it runs, completed at its end."""
-
-    def __init__(self, folder: Path, source: Source, model: Ecology) -> None:
-        from trophic.runtime.tables import TrackTable
-
-        has_arrow = importlib.util.find_spec("pyarrow") is not None
-        has_plots = importlib.util.find_spec("matplotlib") is not None
-        self._folder = folder
-        self._tracks_path = folder / ("tracks.parquet" if has_arrow else "tracks.csv")
-        self._figures = _figure_paths(folder, source.channel_names) if has_plots else []
-        if not has_plots:
-            print("trophic: note: no figure.png without matplotlib: pip install 'trophic[view]'", file=sys.stderr)
-        self._claim(source.path)
-        self._table = TrackTable(self._tracks_path, source.channel_names)
-        self._overviews = [_overview(source, model, channel) for channel in range(len(self._figures))]
-        dated = [o if source.epoch_s is None else _Dated(o, source.epoch_s) for o in self._overviews]
-        self.sinks: list[Any] = [self._table, *dated]
-
-    def _claim(self, input_path: Path) -> None:
-        """Make the folder and see that every file in it can be written, now rather than an hour later."""
-        paths = [self._folder / name for name in ("components.csv", "report.json")]
-        paths += [self._tracks_path, *self._figures]
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self._folder):
-                pass
-        except OSError as error:
-            raise UsageError(f"--out {self._folder}: cannot be written to: {error.strerror}") from error
-        for path in paths:
-            if path.is_dir() or (path.exists() and not os.access(path, os.W_OK)):
-                raise UsageError(f"--out {self._folder}: {path.name} is in the way and cannot be overwritten")
-            if path.exists() and path.samefile(input_path):
-                raise UsageError(f"--out {self._folder}: would overwrite the input {input_path}; choose another folder")
-
-    def write(self, report: Report) -> list[Path]:
-        """The files that wait for the end of the run; the paths of all."""
-        report.write_components(self._folder / "components.csv")
-        if self._figures:
-            from trophic.view import figures
-
-            for path, overview, channel in zip(self._figures, self._overviews, report.channels):
-                title = report.source.path.name + (f", {channel.name}" if len(report.channels) > 1 else "")
-                figures.draw(overview, channel.components, path, title=title)
-        content = report.to_dict() | {"n_track_rows": self._table.n_rows}
-        (self._folder / "report.json").write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        names = ("components.csv", self._tracks_path.name, "report.json")
-        return [self._folder / name for name in names] + self._figures
-
-
-def _figure_paths(folder: Path, channel_names: Sequence[str]) -> list[Path]:
-    if len(channel_names) == 1:
-        return [folder / "figure.png"]
-    plain = [re.sub(r"[^\w.-]+", "-", name).strip("-.") for name in channel_names[:MAX_FIGURES]]
-    return [folder / f"figure-{index}-{name}.png" for index, name in enumerate(plain)]
-
-
-def _overview(source: Source, model: Ecology, channel: int) -> Overview:
-    from trophic.view.overview import Overview
-
-    axis = "seconds" if source.epoch_s is None else "dates"
-    return Overview(model.f_min_hz, model.f_max_hz, source.sample_rate_hz, channel=channel, time_axis=axis)
-
-
 def _print(report: Report, files: Sequence[Path], as_json: bool) -> None:
     """The report on stdout."""
     from rich.console import Console
@@ -299,14 +208,17 @@ def _print(report: Report, files: Sequence[Path], as_json: bool) -> None:
     if as_json:
         print(json.dumps(report.to_dict(), indent=2, allow_nan=False))
         return
-    if hasattr(sys.stdout, "reconfigure"):
+    if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show a channel's name still gets the rest
-    console = Console(markup=False, highlight=False, emoji=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
-    console.print(report.headline())
-    for part in report.tables():
-        console.print(part)
-    if files:
-        console.print(f"written: {', '.join(str(path) for path in files)}")
+    width = None if sys.stdout.isatty() else 160
+    console = Console(markup=False, highlight=False, emoji=False, soft_wrap=True, width=width)
+    with console.capture() as rendered:  # printed by print(), for rich has its own idea of a closed pipe
+        console.print(report.headline())
+        for part in report.tables():
+            console.print(part)
+        if files:
+            console.print(f"written: {', '.join(str(path) for path in files)}")
+    print(rendered.get(), end="")
 
 
 @contextlib.contextmanager
@@ -331,7 +243,9 @@ def _progress(source: Source) -> Iterator[Any]:
         def advance(info: EcologyInfo) -> None:
             nonlocal done
             done += len(info.residual)
-            factor = done / source.typical_rate_hz / max(time.monotonic() - start, 1e-9)
-            progress.update(task, completed=done, pace=f"{factor:,.3g}x real time")
+            speed = done / max(time.monotonic() - start, 1e-9)
+            factor = speed / source.typical_rate_hz
+            real_time = f", {factor:.3g}x real time" if factor < 1e5 else ""  # of a century it says nothing
+            progress.update(task, completed=done, pace=f"{speed:,.0f} samples/s{real_time}")
 
         yield advance

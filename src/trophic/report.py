@@ -26,30 +26,41 @@ if TYPE_CHECKING:
 _LIBRARIES = ("trophic", "numpy", "numba")
 
 
-class Variances:
-    """A sink that keeps the variances of signal and residual, per channel, over the good samples.
+class Tally:
+    """A sink that keeps, per channel, the variances of signal and residual and how many components there have been.
 
     Examples
     --------
     >>> from types import SimpleNamespace
-    >>> sink = Variances(1)
+    >>> tally, nobody = Tally(1), {"alive": np.zeros((0, 1, 4), bool), "individual": np.zeros((0, 1, 4), int)}
     >>> for signal, residual in ([[1.0], [3.0]], [[0.5], [-0.5]]), ([[5.0], [np.nan]], [[0.0], [np.nan]]):
-    ...     sink.write(SimpleNamespace(signal=np.array(signal), residual=np.array(residual)))
-    >>> sink.explained(0)
-    0.9375
+    ...     tally.write(SimpleNamespace(signal=np.array(signal), residual=np.array(residual), **nobody))
+    >>> tally.explained(0), tally.n_lived(0)
+    (0.9375, 0)
     """
 
     def __init__(self, n_channels: int) -> None:
         self._n = np.zeros(n_channels)
         self._mean = np.zeros((2, n_channels))
         self._square = np.zeros((2, n_channels))  # summed squares about the mean
+        self._present: NDArray[np.int64] | None = None  # who was in each slot of the last frame, -1 for nobody
+        self._n_lived = np.zeros(n_channels, dtype=np.int64)
 
     def write(self, info: EcologyInfo | Any) -> None:
-        """Take one chunk's report: pairwise update of the moments (Chan, Golub & LeVeque 1983)."""
+        """Take one chunk's report."""
         good = np.isfinite(info.residual) & np.isfinite(info.signal)
+        self._add_variances(info.signal, info.residual, good)
+        who = np.where(info.alive, info.individual, -1)
+        before = np.full((1, *who.shape[1:]), -1) if self._present is None else self._present
+        who = np.concatenate([before, who])
+        self._n_lived += np.count_nonzero((who[1:] != who[:-1]) & (who[1:] >= 0), axis=(0, 2))
+        self._present = who[-1:]
+
+    def _add_variances(self, signal: NDArray[Any], residual: NDArray[Any], good: NDArray[np.bool_]) -> None:
+        """Pairwise update of the moments (Chan, Golub and LeVeque 1983)."""
         n = np.count_nonzero(good, axis=0)
         total = np.maximum(self._n + n, 1)
-        for row, values in enumerate((info.signal, info.residual)):
+        for row, values in enumerate((signal, residual)):
             values = np.where(good, values, 0.0)
             mean = values.sum(axis=0) / np.maximum(n, 1)
             shift = mean - self._mean[row]
@@ -61,17 +72,22 @@ class Variances:
         """Nothing to release."""
 
     def explained(self, channel: int) -> float:
-        """1 - var(residual) / var(signal); NaN for a constant signal or none."""
+        """1 - var(residual) / var(signal) over the good samples; NaN for a constant signal or none."""
         signal, residual = self._square[:, channel]
         return float(1.0 - residual / signal) if signal > 0 else math.nan
+
+    def n_lived(self, channel: int) -> int:
+        """Components seen in any track frame, those that ended included."""
+        return int(self._n_lived[channel])
 
 
 @dataclass(frozen=True)
 class ChannelReport:
-    """One channel's result: its components (strongest first), bad samples, explained variance and energies."""
+    """One channel's result: components alive at the end (strongest first), those ever alive, energies."""
 
     name: str
     components: NDArray[np.void]
+    n_lived: int
     n_bad: int
     explained: float
     energy: dict[str, float]
@@ -102,7 +118,7 @@ class Report:
     interrupted: bool
 
     @classmethod
-    def of(cls, source: Source, model: Ecology, state: EcologyState, variances: Variances, interrupted: bool) -> Report:
+    def of(cls, source: Source, model: Ecology, state: EcologyState, tally: Tally, interrupted: bool) -> Report:
         """Gather what a run left behind."""
         channels = []
         for index, name in enumerate(source.channel_names):
@@ -111,8 +127,9 @@ class Report:
                 ChannelReport(
                     name=name,
                     components=model.components(state, index),
+                    n_lived=max(tally.n_lived(index), len(model.components(state, index))),
                     n_bad=int(state.clock.n_bad[index] + state.clock.n_late[index]),
-                    explained=variances.explained(index),
+                    explained=tally.explained(index),
                     energy={**dataclasses.asdict(ledger), "imbalance": ledger.imbalance},
                 )
             )
@@ -144,7 +161,8 @@ class Report:
     def _table(self, components: NDArray[np.void]) -> Table:
         unit = frequency_unit(float(np.exp(np.log(components["frequency_hz"]).mean())))
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
-        for name in (f"frequency ({unit.symbol})", "period", "amplitude", f"bandwidth ({unit.symbol})", "mass", "share"):
+        numeric = (f"frequency ({unit.symbol})", "period", "amplitude", f"bandwidth ({unit.symbol})", "mass", "share")
+        for name in numeric:
             table.add_column(name, justify="right", no_wrap=True)
         table.add_column("since", no_wrap=True)
         for c in components:
@@ -188,6 +206,7 @@ class Report:
                 "channels": [
                     {
                         "name": channel.name,
+                        "n_lived": channel.n_lived,
                         "n_bad": channel.n_bad,
                         "explained": channel.explained,
                         "energy": channel.energy,
@@ -220,8 +239,10 @@ class Report:
 
 
 def _summary(channel: ChannelReport, n_samples: int) -> str:
-    n = len(channel.components)
+    n, ended = len(channel.components), channel.n_lived - len(channel.components)
     count = f"{n} component{'' if n == 1 else 's'}" if n else "no component"
+    if ended:
+        count += f" at the end, {ended} came and went (tracks: --out)"
     explained = "" if math.isnan(channel.explained) else f", explained variance {100 * channel.explained:.1f} %"
     return f"{count}{explained}, bad samples {channel.n_bad} of {n_samples}"
 

@@ -109,8 +109,9 @@ def earn(b, ey, yy, power, posterior, step, rules):
     nats = (2.0 * trust * (ey + yy) - trust * trust * yy) / (2.0 * b.noise)
     if nats > 0.0:
         nats *= 1.0 - b.overlap
-    nats *= -math.expm1(-b.gamma_birth * b.age_s)
-    smooth = min(1.0, 2.0 * max(b.gamma, b.gamma_birth) * step)
+    if b.status == LARVA and b.host == 0:
+        nats = min(nats, rules.bite)
+    smooth = min(1.0, rules.smooth * max(b.gamma, b.gamma_birth) * step)
     b.income_fast += smooth * (nats / step - b.income_fast)
     b.income += smooth * (b.income_fast - b.income)
     return b.income * step

@@ -47,7 +47,7 @@ def set_rotor(hot, k, omega, dt):
 def set_gains(hot, branches, shared):
     """Kick gains 2 gamma a of all branches, after a change of masses, voices or the information step."""
     h = shared.h
-    total = 0.0
+    total = 2.0 * shared.level_gamma
     for k in range(branches.shape[0]):
         if branches[k].status == ADULT:
             total += 2.0 * branches[k].gamma

@@ -19,6 +19,10 @@ from trophic.ecology.layout import (
     F_PHASE,
     F_SHARE,
     F_STATUS,
+    H1_RE,
+    H2_IM,
+    H2_RE,
+    P1_RE,
     P2_IM,
     P2_RE,
     PACE_H,
@@ -41,7 +45,7 @@ def keep_time(dt, shared):
 
 
 @njit(cache=True, nogil=True)
-def refresh(dt, hot, branches, rotors, omega, rate, n_coarse, shared):
+def refresh(dt, hot, branches, rotors, omega, rate, n_coarse, shared, rules):
     """Recompute what depends on the sampling interval, when it has changed."""
     h = shared.h
     if abs(dt - shared.rotor_dt) > 1e-9 * dt:
@@ -53,7 +57,9 @@ def refresh(dt, hot, branches, rotors, omega, rate, n_coarse, shared):
     elif abs(h - shared.rotor_h) > 1e-3 * h:
         spores.set_rotors(rotors, omega, rate, 0, n_coarse, dt, h)
         shared.rotor_h = h
-    if abs(h - shared.gain_h) > 1e-3 * h:
+    level_gamma = max(0.25 * rules.omega_min, 1.0 / shared.elapsed_s)
+    if abs(h - shared.gain_h) > 1e-3 * h or level_gamma < 0.9 * shared.level_gamma or shared.level_gamma == 0.0:
+        shared.level_gamma = level_gamma
         flow.set_gains(hot, branches, shared)
         for k in range(branches.shape[0]):
             if branches[k].status != DEAD:
@@ -94,10 +100,9 @@ def tick_cell(
             pace[PACE_ROTOR, cell] = dt
         u_re = poles[P2_RE, cell]
         u_im = poles[P2_IM, cell]
-        if level == 0 and shared.n_light > 0:
-            add_re, add_im = spores.light_hosts_heard(hot, branches, omega[cell], rate[cell], rules.light_mass)
-            u_re += add_re
-            u_im += add_im
+        if level == 0:
+            u_re += poles[H2_RE, cell]
+            u_im += poles[H2_IM, cell]
         spores.overhear(poles, rotors, lift_re, lift_im, u_re, u_im, lo, hi)
         for b in range(lo, hi):
             spores.take_stock(poles, stats, omega, rate, b, dt, h, shared.elapsed_s)
@@ -155,10 +160,12 @@ def run_channel(
         if dt <= 0.0:
             continue
         keep_time(dt, shared)
-        refresh(dt, hot, branches, rotors, omega, rate, n_coarse, shared)
-        xi = x - flow.rotate(hot, n_branches)
+        refresh(dt, hot, branches, rotors, omega, rate, n_coarse, shared, rules)
+        xi = x - shared.level - flow.rotate(hot, n_branches)
+        shared.level += 2.0 * shared.level_gamma * shared.gain * xi
         residual[i] = xi
         account(x, xi, shared, rules)
+        light = spores.light_voice(hot, branches, rules.light_mass) if shared.n_light > 0 else 0.0
         flow.errors(hot, xi, n_branches)
         if shared.n_colony > 0:
             flow.colony_errors(hot, sums, branches, xi)
@@ -167,7 +174,13 @@ def run_channel(
             if branches[k].status != DEAD and sums[COUNT, k] >= branches[k].n_tick:
                 lifecycle.live(k, hot, sums, branches, stats, omega, rate, layer, shared, rules)
                 lifecycle.after_change(k, hot, branches, shared, rules)
-        spores.listen(poles, rotors, xi, n_coarse)
+        spores.listen(poles, P1_RE, rotors, xi, n_coarse)
+        if shared.n_light > 0:
+            spores.listen(poles, H1_RE, rotors, light, n_coarse)
+            shared.hosts_heard = 1
+        elif shared.hosts_heard > 0:
+            poles[H1_RE : H2_IM + 1, :n_coarse] = 0.0
+            shared.hosts_heard = 0
         for c in range(n_coarse):
             pace[PACE_TIME, c] += dt
             pace[PACE_H, c] += shared.h

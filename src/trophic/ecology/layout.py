@@ -41,7 +41,7 @@ BRANCH = np.dtype(
         ("noise", "f8"),  # background variance per sample seen by this branch
         ("gain_ey", "f8"),
         ("gain_yy", "f8"),
-        ("income_fast", "f8"),
+        ("income_fast", "f8"),  # nats/s
         ("income", "f8"),
         ("reserve", "f8"),  # nats
         ("overlap", "f8"),
@@ -80,6 +80,8 @@ RULES = np.dtype(
         ("reserve_cap", "f8"),
         ("upkeep", "f8"),
         ("leak", "f8"),
+        ("smooth", "f8"),
+        ("bite", "f8"),
         ("larva_upkeep", "f8"),
         ("larva_debt", "f8"),
         ("starve", "f8"),
@@ -109,6 +111,8 @@ DEFAULT_RULES = {
     "reserve_cap": 2.0,
     "upkeep": 0.25,
     "leak": 0.25,
+    "smooth": 2.0,
+    "bite": 3.0,
     "larva_upkeep": 0.5,
     "larva_debt": 2.0,
     "starve": 0.25,
@@ -128,7 +132,7 @@ Y, V, COS, SIN, GAIN, VOICED, ERROR = range(7)
 # rows of the sums over the samples of a branch's present tick
 EY, EV, YY, VV, JOINT, TIME, STEP, COUNT = range(8)
 # rows of the listeners' poles, rotors and statistics, one column per cell
-P1_RE, P1_IM, P2_RE, P2_IM, MARK_RE, MARK_IM = range(6)
+P1_RE, P1_IM, P2_RE, P2_IM, MARK_RE, MARK_IM, H1_RE, H1_IM, H2_RE, H2_IM = range(10)
 ROT_RE, ROT_IM, FILL = range(3)
 FAST, SLOW, ADVANCE_RE, ADVANCE_IM, REST_UNTIL, TICK_S = range(6)
 
@@ -144,8 +148,11 @@ SHARED = np.dtype(
         ("Gamma", "f8"),
         ("gain_h", "f8"),
         ("input_power", "f8"),
+        ("level", "f8"),  # the branch at zero frequency
+        ("level_gamma", "f8"),
         ("n_colony", "i8"),
         ("n_light", "i8"),
+        ("hosts_heard", "i8"),
         ("births", "i8"),
         ("deaths", "i8"),
         ("supplied", "f8"),

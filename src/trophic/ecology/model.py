@@ -107,7 +107,7 @@ class Ecology(Model[EcologyState, EcologyInfo]):
             hot=np.zeros((c, 7, k), dtype=real),
             sums=np.zeros((c, 8, k)),
             branches=np.zeros((c, k), dtype=BRANCH),
-            poles=np.zeros((c, 6, b), dtype=real),
+            poles=np.zeros((c, 10, b), dtype=real),
             rotors=np.zeros((c, 3, b), dtype=real),
             stats=np.zeros((c, 6, b), dtype=real),
             pace=np.zeros((c, 4, b)),

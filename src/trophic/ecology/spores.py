@@ -37,7 +37,6 @@ from trophic.ecology.layout import (
     ROT_RE,
     SLOW,
     TICK_S,
-    V,
     Y,
 )
 
@@ -100,20 +99,20 @@ def set_rotors(rotors, omega, rate, lo, hi, dt, h):
 
 
 @njit(cache=True, nogil=True, fastmath=FAST_MATH)
-def listen(poles, rotors, xi, n_coarse):
-    """One sample for the coarsest layer."""
+def listen(poles, first, rotors, xi, n_coarse):
+    """One sample for the coarsest layer; its poles stand in rows first .. first + 3."""
     x = 2.0 * xi
     for b in range(n_coarse):
         c = rotors[ROT_RE, b]
         s = rotors[ROT_IM, b]
         f = rotors[FILL, b]
-        re = poles[P1_RE, b] * c - poles[P1_IM, b] * s + f * x
-        im = poles[P1_RE, b] * s + poles[P1_IM, b] * c
-        poles[P1_RE, b] = re
-        poles[P1_IM, b] = im
-        p = poles[P2_RE, b] * c - poles[P2_IM, b] * s + f * re
-        poles[P2_IM, b] = poles[P2_RE, b] * s + poles[P2_IM, b] * c + f * im
-        poles[P2_RE, b] = p
+        re = poles[first, b] * c - poles[first + 1, b] * s + f * x
+        im = poles[first, b] * s + poles[first + 1, b] * c
+        poles[first, b] = re
+        poles[first + 1, b] = im
+        p = poles[first + 2, b] * c - poles[first + 3, b] * s + f * re
+        poles[first + 3, b] = poles[first + 2, b] * s + poles[first + 3, b] * c + f * im
+        poles[first + 2, b] = p
 
 
 @njit(cache=True, nogil=True, fastmath=FAST_MATH)
@@ -157,30 +156,14 @@ def take_stock(poles, stats, omega, rate, b, dt, h, elapsed):
 
 
 @njit(cache=True, nogil=True)
-def light_hosts_heard(hot, branches, omega_b, rate_b, light_mass):
-    """What a cell would hear if light adults (and their larvae) did not explain their bands."""
-    re = 0.0
-    im = 0.0
-    n = branches.shape[0]
-    for p in range(n):
-        b = branches[p]
-        if b.status != ADULT or b.omega > 2.0 * light_mass * b.gamma:
-            continue
-        if abs(b.omega - omega_b) > 8.0 * rate_b:
-            continue
-        y = hot[Y, p]
-        v = hot[V, p]
-        for k in range(n):
-            if branches[k].host == p + 1:
-                y -= hot[Y, k]
-                v -= hot[V, k]
-        d = (b.omega - omega_b) / rate_b
-        scale = 1.0 / ((1.0 + d * d) * (1.0 + d * d))
-        h_re = (1.0 - d * d) * scale
-        h_im = -2.0 * d * scale
-        re += y * h_re - v * h_im
-        im += y * h_im + v * h_re
-    return re, im
+def light_voice(hot, branches, light_mass):
+    """What light adults explain and the larvae in their bands do not: the finer layers hear it too."""
+    voice = 0.0
+    for k in range(branches.shape[0]):
+        b = branches[k]
+        if b.host > 0 or (b.status == ADULT and b.omega < 2.0 * light_mass * b.gamma):
+            voice += hot[Y, k] if b.status == ADULT else -hot[Y, k]
+    return voice
 
 
 @njit(cache=True, nogil=True)

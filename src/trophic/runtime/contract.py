@@ -94,7 +94,7 @@ class Chunk:
             return np.asarray(self.times_s, dtype=np.float64)
         assert self.sample_period_s is not None
         index = np.arange(self.first_sample, self.first_sample + len(self), dtype=np.int64)
-        return self.start_time_s + index * self.sample_period_s
+        return self.start_time_s + index.astype(np.float64) * self.sample_period_s
 
     def part(self, start: int, stop: int) -> Chunk:
         """Samples ``start`` to ``stop`` (exclusive; 0 <= start <= stop <= len) as a chunk; nothing is copied."""
@@ -187,3 +187,13 @@ class Model(Generic[StateT, InfoT]):
     def to_json(self) -> str:
         """The configuration as JSON."""
         return json.dumps(dataclasses.asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The model whose `to_json` gave ``text``; TypeError for a parameter that it does not have."""
+        return cls(**{name: _with_tuples(value) for name, value in json.loads(text).items()})
+
+
+def _with_tuples(value: Any) -> Any:
+    """JSON's lists as the tuples they were: a configuration is hashable."""
+    return tuple(_with_tuples(item) for item in value) if isinstance(value, list) else value

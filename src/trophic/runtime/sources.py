@@ -120,8 +120,11 @@ class Source:
             return "-"
         if self.time_unit == "date":
             moment = self._origin.astype("datetime64[us]") + np.timedelta64(round(time_s * 1e6), "us")
-            coarse = self.typical_rate_hz * DAY_S < 2  # the hour says nothing
-            return str(np.datetime_as_string(moment, unit="D" if coarse else "s"))
+            per_day = self.typical_rate_hz * DAY_S
+            unit = (
+                "D" if per_day < 2 else "m" if per_day <= 1440 else "s"
+            )  # what is finer than the samples says nothing
+            return str(np.datetime_as_string(moment, unit=unit)).replace("T", " ")
         if self.time_unit == "year":
             return f"{self._origin + time_s / YEAR_S:.1f}"
         return duration(max(time_s, 0.0))

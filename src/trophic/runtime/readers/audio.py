@@ -14,6 +14,9 @@ SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", "
 #: Containers in which integer samples lie as they are: nothing in them can be missing or fail to decode.
 _PLAIN = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF")
 
+#: Values (samples times channels) decoded at once.
+_BLOCK_VALUES = 1 << 19
+
 
 def read(path: Path, column: str | None = None) -> Recording:
     """An audio file as a `Recording`. Samples are scaled so that full scale is 1.
@@ -44,7 +47,8 @@ def read(path: Path, column: str | None = None) -> Recording:
 
     def blocks(chunk_size: int) -> Iterator[Block]:
         with decoding(path, "audio"), soundfile.SoundFile(str(path)) as file:
-            for values in file.blocks(blocksize=chunk_size, dtype="float64", always_2d=True):
+            size = max(1, min(chunk_size, _BLOCK_VALUES // info.channels))
+            for values in file.blocks(blocksize=size, dtype="float64", always_2d=True):
                 yield Block(np.asarray(values[:, keep], dtype=np.float64))
 
     return Recording(

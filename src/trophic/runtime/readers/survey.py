@@ -15,8 +15,8 @@ from trophic.runtime.readers.stamps import StampForm
 #: Fewer samples than this tell nothing about an oscillation.
 MIN_SAMPLES = 16
 
-#: Squares of larger values, summed over a recording, would no longer be numbers.
-MAX_VALUE = 1e100
+#: Fourth powers of larger values, summed over a recording, would no longer be numbers.
+MAX_VALUE = 1e60
 
 #: Stamps off an even grid by this part of the period are still on it.
 REGULAR = 1e-6
@@ -71,7 +71,7 @@ def survey(path: Path, recording: Recording, use_stamps: bool) -> Survey:
         n_finite += np.count_nonzero(finite, axis=0)
         largest = np.max(np.abs(block.values), initial=0.0, where=finite)
         if largest > MAX_VALUE:
-            raise SourceError(f"{path}: values up to {largest:.3g} in it, beyond {MAX_VALUE:g}; damaged, or to be scaled")
+            raise SourceError(f"{path}: holds values up to {largest:.3g}, beyond {MAX_VALUE:g}; scale or mend it")
         if clock is not None and block.stamps is not None:
             clock.add(block.stamps)
     check_length(path, n_samples)

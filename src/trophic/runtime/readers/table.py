@@ -90,7 +90,8 @@ def read_parquet(
         raise SourceError(f"{path}: no rows in it")
     if len(set(schema.names)) < len(schema.names):
         raise SourceError(f"{path}: two columns have the same name ({', '.join(sorted(schema.names))[:200]})")
-    columns = [_arrow_column(field.name, first.column(i)) for i, field in enumerate(schema)]
+    with decoding(path, "Parquet"):
+        columns = [_arrow_column(field.name, first.column(i)) for i, field in enumerate(schema)]
     choice = choose(path, columns, column, time_column, sample_rate_given)
     form = None
     if choice.time is not None:

@@ -1,0 +1,152 @@
+"""Lock index and phase locking against closed forms and the simulated null."""
+
+import numpy as np
+import pytest
+
+from trophic.instruments import synchrony
+from trophic.instruments.synchrony import PhaseLocking
+
+
+def locked_value(phases, memory_s, interval_s, **ratio):
+    meter = PhaseLocking(memory_s, **ratio)
+    state = meter.init(phases.shape[1])
+    meter.advance(state, phases, interval_s)
+    return meter.value(state)
+
+
+def test_lock_index_of_noise_keeps_its_false_alarm_rate():
+    """R of a coherent average of white noise, as an estimator would compute it: a DFT bin."""
+    noise = np.random.default_rng(0).standard_normal((20_000, 64))
+    amplitude = 2 / 64 * noise @ np.exp(2j * np.pi * 5 * np.arange(64) / 64)
+    evidence = np.abs(amplitude) ** 2 * 64 / 4
+    for rate in (0.3, 0.05, 0.01):
+        alarms = np.mean(synchrony.lock_index(evidence) > synchrony.lock_threshold(rate))
+        assert alarms == pytest.approx(rate, abs=4 * np.sqrt(rate / 20_000))
+    assert np.isnan(synchrony.lock_index(np.nan))
+
+
+@pytest.mark.parametrize("detuning_hz", [0.0, 0.05, 0.4, 30.0])
+def test_constant_detuning_has_a_closed_form(detuning_hz):
+    """|<e^(j D t)>| over the exponential memory: |1 - r| / |1 - r e^(j D dt)|, exactly."""
+    dt, tau = 0.01, 2.0
+    t = np.arange(8000) * dt
+    phases = np.stack([2 * np.pi * (3 * 1.5 + detuning_hz) * t, 2 * np.pi * 1.5 * t], axis=1)
+    value = locked_value(phases, tau, dt, p=3, q=1)[0, 1]
+    r = np.exp(-dt / tau)
+    assert value == pytest.approx((1 - r) / abs(1 - r * np.exp(2j * np.pi * detuning_hz * dt)), abs=1e-12)
+    null = synchrony.null_mean_square(dt, tau, 0.0, 2 * np.pi * detuning_hz)
+    assert null == pytest.approx(value**2, rel=1e-9)
+
+
+def test_ratio_is_that_of_the_frequencies():
+    t = np.arange(3000) / 100
+    base = 9 * t + 0.3 * np.sin(t)
+    phases = np.stack([3 * base + 1, 2 * base - 2], axis=1)
+    assert locked_value(phases, 5.0, 0.01, p=3, q=2)[0, 1] == pytest.approx(1, abs=1e-12)
+    assert locked_value(phases, 5.0, 0.01, p=2, q=3)[1, 0] == pytest.approx(1, abs=1e-12)
+    assert locked_value(phases, 5.0, 0.01, p=2, q=3)[0, 1] < 0.1
+    assert locked_value(phases, 5.0, 0.01)[0, 1] < 0.1
+
+
+def test_early_values_are_means_over_what_was_heard():
+    phases = np.array([[0.0, 0.0], [np.pi / 2, 0.0]])
+    dt, tau = 0.5, 1.0
+    older = np.exp(-dt / tau)
+    value = locked_value(phases, tau, dt)
+    assert value[0, 1] == pytest.approx(abs(older + 1j) / (1 + older))
+    assert locked_value(phases[:1], tau, dt)[0, 1] == 1
+
+
+def test_chunks_do_not_matter_to_the_bit():
+    rng = np.random.default_rng(1)
+    phases, intervals = rng.uniform(0, 6, (200, 5)), rng.uniform(0.01, 0.1, 200)
+    phases[rng.random(phases.shape) < 0.1] = np.nan
+    meter = PhaseLocking(1.0, p=2)
+    whole, pieces = meter.init(5), meter.init(5)
+    meter.advance(whole, phases, intervals)
+    for a, b in ((0, 1), (1, 8), (8, 8), (8, 131), (131, 200)):
+        meter.advance(pieces, phases[a:b], intervals[a:b])
+    assert whole.equals(pieces)
+
+
+def test_dead_branches_age_and_newcomers_start_anew():
+    phases = np.zeros((40, 3))
+    phases[:, 1] = np.random.default_rng(2).uniform(0, 6, 40)
+    phases[20:, 1] = 0.0
+    individual = np.zeros((40, 3), dtype=int)
+    individual[20:, 1] = 7
+    phases[:, 2] = np.nan
+    meter = PhaseLocking(1.0)
+    state = meter.init(3)
+    meter.advance(state, phases, 0.1, individual)
+    value = meter.value(state)
+    assert value[0, 1] == pytest.approx(1)
+    assert np.isnan(value[0, 2])
+    assert meter.effective_frames(state)[0, 1] < meter.effective_frames(state)[0, 0]
+    asleep = np.array([[0.0, np.nan, np.nan]])
+    before = state.copy()
+    meter.advance(state, asleep, 0.1, individual[-1:])
+    assert meter.value(state)[0, 1] == pytest.approx(value[0, 1])
+    assert state.weights[0, 1] == pytest.approx(before.weights[0, 1] * np.exp(-0.1))
+
+
+def test_effective_frames_settle_at_the_closed_form():
+    meter = PhaseLocking(1.0)
+    state = meter.init(1)
+    meter.advance(state, np.zeros((3000, 1)), 0.01)
+    frames = meter.effective_frames(state)[0, 0]
+    assert frames == pytest.approx(1 / np.tanh(0.005), rel=1e-9)
+    assert frames == pytest.approx(1 / synchrony.null_mean_square(0.01, 1.0), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("memory_s", "wander", "detuning"),
+    [(50.0, np.inf, 0.0), (100.0, 1.0, 0.0), (50.0, 0.5, 0.8)],
+    ids=["independent frames", "wandering", "wandering and detuned"],
+)
+def test_unlocked_pairs_keep_the_false_alarm_rate(memory_s, wander, detuning):
+    """60 tracks are 30 disjoint pairs; 50 looks, four memories apart, at each."""
+    rng = np.random.default_rng(5)
+    dt = 1.0 if np.isinf(wander) else 0.5
+    n_pairs, n_looks, frames = 30, 50, int(4 * memory_s / dt)
+    meter = PhaseLocking(memory_s)
+    state, values = meter.init(2 * n_pairs), []
+    last = np.zeros(2 * n_pairs)
+    drift = np.where(np.arange(2 * n_pairs) % 2, 0.0, detuning * dt)
+    for _ in range(n_looks):
+        if np.isinf(wander):
+            phases = rng.uniform(0, 2 * np.pi, (frames, 2 * n_pairs))
+        else:  # each track diffuses at half the pair's rate
+            phases = last + np.cumsum(rng.normal(drift, np.sqrt(wander * dt), (frames, 2 * n_pairs)), axis=0)
+            last = phases[-1]
+        meter.advance(state, phases, dt)
+        values.append(meter.value(state)[0::2, 1::2].diagonal())
+    null = synchrony.null_mean_square(dt, memory_s, wander, detuning)
+    observed = np.concatenate(values)
+    assert np.mean(observed**2) == pytest.approx(null, rel=4 / np.sqrt(observed.size))
+    for rate in (0.2, 0.05):
+        alarms = np.mean(observed > synchrony.locking_threshold(rate, null))
+        assert alarms == pytest.approx(rate, abs=4 * np.sqrt(rate / observed.size))
+        assert synchrony.locking_false_alarm(synchrony.locking_threshold(rate, null), null) == pytest.approx(rate)
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda: synchrony.lock_index(-1.0), "evidence"),
+        (lambda: synchrony.lock_threshold(0.0), "false_alarm_rate"),
+        (lambda: PhaseLocking(0.0), "memory_s"),
+        (lambda: PhaseLocking(1.0, p=0), "p must"),
+        (lambda: PhaseLocking(1.0, q=1.5), "q must"),
+        (lambda: PhaseLocking(1.0).init(0), "n_branches"),
+        (lambda: PhaseLocking(1.0).advance(PhaseLocking(1.0).init(2), np.zeros((3, 1)), 1.0), "phase_rad"),
+        (lambda: PhaseLocking(1.0).advance(PhaseLocking(1.0).init(1), np.zeros((3, 1)), 0.0), "interval_s"),
+        (lambda: PhaseLocking(1.0).advance(PhaseLocking(1.0).init(1), np.zeros((3, 1)), 1.0, [1]), "individual"),
+        (lambda: synchrony.null_mean_square(0.0, 1.0), "interval_s"),
+        (lambda: synchrony.null_mean_square(0.1, 1.0, -1.0), "decorrelation_per_s"),
+        (lambda: synchrony.locking_threshold(0.1, 2.0), "mean_square"),
+    ],
+)
+def test_errors_name_the_parameter(call, named):
+    with pytest.raises(ValueError, match=named):
+        call()
