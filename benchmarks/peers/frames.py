@@ -81,7 +81,9 @@ def spectral_peaks(power: Array, bin_hz: float, f_min_hz: float, f_max_hz: float
     is_peak &= middle - floor[1:-1] > threshold_db * np.log(10) / 10
     is_peak &= (frequency >= f_min_hz) & (frequency <= f_max_hz)
     index = np.flatnonzero(is_peak) + 1
-    left, centre, right = log_power[index - 1], log_power[index], log_power[index + 1]
+    centre = log_power[index]
+    # a neighbour that sits in a null of the window would throw the parabola far off
+    left, right = (np.maximum(log_power[index + side], centre - 3.0) for side in (-1, 1))
     offset = 0.5 * (left - right) / (left - 2 * centre + right)
     height = np.exp(centre - 0.25 * (left - right) * offset)
     order = np.argsort(-height)

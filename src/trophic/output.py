@@ -31,7 +31,7 @@ class UsageError(ValueError):
 
 @dataclass(frozen=True)
 class _Dated:
-    """A sink that hands on its Infos with time counted from ``offset_s`` instead of the first sample."""
+    """A sink that hands on its Infos with ``offset_s`` added to their times: seconds since 1970 for a figure's axis."""
 
     sink: Overview
     offset_s: float
@@ -48,7 +48,27 @@ class _Dated:
 
 
 class OutputFolder:
-    """The folder of results: claimed before the work begins, filled while it runs, completed at its end."""
+    """The folder of results: claimed before the work begins, filled while it runs, completed at its end.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is not there; only the files named below are overwritten.
+    source : Source
+        The input.
+    model : Ecology
+        The configuration that will run over it.
+
+    Attributes
+    ----------
+    sinks : list of Sink
+        For `trophic.run`: tracks.parquet (tracks.csv without pyarrow) and what the figures need.
+
+    Raises
+    ------
+    UsageError
+        The folder or a file in it cannot be written, or is the input.
+    """
 
     def __init__(self, folder: Path, source: Source, model: Ecology) -> None:
         from trophic.runtime.tables import TrackTable
@@ -83,7 +103,7 @@ class OutputFolder:
                 raise UsageError(f"--out {self._folder}: would overwrite the input {input_path}; choose another folder")
 
     def write(self, report: Report) -> list[Path]:
-        """The files that wait for the end of the run; the paths of all."""
+        """Write what waits for the end of the run: components.csv, report.json and the figures; the paths of all."""
         report.write_components(self._folder / "components.csv")
         if self._figures:
             from trophic.view import figures
@@ -107,7 +127,7 @@ def _printable(name: str) -> str:
 def _figure_paths(folder: Path, channel_names: Sequence[str]) -> list[Path]:
     if len(channel_names) == 1:
         return [folder / "figure.png"]
-    plain = [re.sub(r"[^\w.-]+", "-", name).strip("-.") for name in channel_names[:MAX_FIGURES]]
+    plain = [re.sub(r"[^\w.-]+", "-", name)[:60].strip("-.") for name in channel_names[:MAX_FIGURES]]
     return [folder / f"figure-{index}-{name}.png" for index, name in enumerate(plain)]
 
 

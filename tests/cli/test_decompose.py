@@ -94,6 +94,13 @@ def test_band_and_branches_are_used(tmp_path, report):
     assert all(c["frequency_hz"] > 90 for c in found["channels"][0]["components"])
 
 
+def test_the_band_may_reach_the_nyquist_frequency(tmp_path, decompose):
+    """49 Hz is not the inverse of its inverse in floating point."""
+    path = tmp_path / "x.npy"
+    np.save(path, two_tones(400))
+    assert decompose(path, "--sample-rate", 49, "--f-max", 24.5, "--out", tmp_path / "out")[0] == 0
+
+
 def test_the_folder_of_results(tmp_path, decompose, report):
     path, folder = save_wav(tmp_path, two_tones()), tmp_path / "deep" / "results"
     code, out, _ = decompose(path, "--out", folder)

@@ -40,12 +40,13 @@ def test_one_sogi_settles_on_the_tone():
 def test_sogi_bandwidth_is_the_textbook_one():
     """With a frozen frequency, v/x = k w s/(s^2 + k w s + w^2): amplitude at a detuned input."""
     k, tuned_hz, input_hz = 0.2, 50.0, 54.0
-    x = g.tones(T, input_hz)
+    t = g.regular_times(2.0, 20_000.0)
+    x = g.tones(t, input_hz)
     omega = 2 * np.pi * np.array([tuned_hz])
-    _, _, error = msogi_fll.track(x, T, omega, 1.0, 1e4, k, 0.0, 1)
+    _, _, error = msogi_fll.track(x, t, omega, 1.0, 1e4, k, 0.0, 1)
     s, w = 2j * np.pi * input_hz, 2 * np.pi * tuned_hz
     gain = abs(1 - k * w * s / (s**2 + k * w * s + w**2))
-    assert np.sqrt(2 * np.mean(error[2000:] ** 2)) == pytest.approx(gain, rel=0.02)
+    assert np.sqrt(2 * np.mean(error[20_000:] ** 2)) == pytest.approx(gain, rel=0.01)
 
 
 def test_one_hopf_oscillator_learns_the_tone():
@@ -73,10 +74,11 @@ def test_stft_frames_carry_amplitude_and_phase():
 
 
 def test_sinusoidal_model_continues_a_sweep_as_one_track():
-    x = g.warbling_tone(T, g.sweep_hz(T, 50.0, 90.0))
+    x = g.warbling_tone(T, g.sweep_hz(T, 50.0, 90.0)) + 0.01 * np.random.default_rng(0).standard_normal(len(T))
     centre_s, frames = stft_peaks.analyse(x, FS, 2.0, 450.0, 4, window_s=0.25)
     partials = sinusoidal_model.join(centre_s, frames, 4, 4.0)
-    assert set(np.unique(partials.identity)) == {-1, 0}
+    assert np.all(partials.identity[:, 0] == 0)
+    assert np.mean(partials.identity[:, 1:] >= 0) < 0.02
     np.testing.assert_allclose(partials.frequency_hz[:, 0], np.interp(centre_s, T, g.sweep_hz(T, 50.0, 90.0)), atol=0.2)
     y = sinusoidal_model.resynthesise(partials, len(x), FS)
     inside = (T > centre_s[0] + 0.1) & (T < centre_s[-1] - 0.1)
@@ -92,7 +94,7 @@ def test_packages_recover_two_tones():
 
 
 def test_single_tone_bound_is_the_textbook_one():
-    """Rife and Boorstyn 1974: var(f) = 6 sigma^2/((2 pi)^2 A^2/2 ... ) = 24 sigma^2 fs^2/((2 pi)^2 A^2 N (N^2 - 1))."""
+    """Rife and Boorstyn 1974, for a real tone: var(f) = 24 sigma^2 fs^2/((2 pi)^2 A^2 N (N^2 - 1))."""
     n, amplitude, noise = len(T), 0.5, 0.3
     draw = Draw(T, T, FS, 2.0, 450.0, noise**2, np.array([100.25]), np.array([amplitude]), np.array([0.3]))
     expected = np.sqrt(24 * noise**2 * FS**2 / ((2 * np.pi) ** 2 * amplitude**2 * n * (n**2 - 1)))

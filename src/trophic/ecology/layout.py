@@ -45,6 +45,7 @@ BRANCH = np.dtype(
         ("income", "f8"),
         ("reserve", "f8"),  # nats
         ("overlap", "f8"),
+        ("colony_fast", "f8"),
         ("colony", "f8"),  # nats by which the larvae in its band beat it
         # coherence: linewidth kappa, centre frequency, power
         ("clock_re", "f8"),

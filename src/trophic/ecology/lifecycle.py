@@ -87,11 +87,22 @@ def count_social(branches, shared, rules):
 
 
 @njit(cache=True, nogil=True)
-def settle_colony(k, hot, branches, shared, joint, rules):
-    """Fission: a host whose larvae jointly explain its band better by U_on nats makes way for them."""
+def settle_colony(k, hot, branches, shared, joint, step, rules):
+    """Fission: a host whose larvae jointly explain its band better makes way for them.
+
+    The advantage is averaged over the colony's own memory (a beat between its members must not
+    decide) and has to be worth U_on nats within one memory.
+    """
     b = branches[k]
-    b.colony = max(0.0, b.colony + joint / (2.0 * b.noise))
-    if b.colony <= rules.adult_nats:
+    pace = 1e300
+    for j in range(branches.shape[0]):
+        if branches[j].host == k + 1:
+            pace = min(pace, branches[j].gamma_birth)
+    nats = joint / (2.0 * b.noise)
+    mix = min(1.0, 2.0 * pace * step)
+    b.colony_fast += mix * (nats / step - b.colony_fast)
+    b.colony += mix * (b.colony_fast - b.colony)
+    if b.colony <= rules.adult_nats * pace:
         return False
     for j in range(branches.shape[0]):
         if branches[j].host == k + 1:
@@ -169,10 +180,11 @@ def live(k, hot, sums, branches, stats, omega, rate, layer, shared, rules):
     evidence.save(b, income, step, rules)
     if b.status == ADULT:
         if joint != 0.0:
-            if settle_colony(k, hot, branches, shared, joint, rules):
+            if settle_colony(k, hot, branches, shared, joint, step, rules):
                 return
         else:
             b.colony = 0.0
+            b.colony_fast = 0.0
     food = market.trade(k, branches, step, rules)
     gamma = b.gamma
     against = tuning.objection(b, r_re, r_im, precision, step, rules)
@@ -309,6 +321,7 @@ def bear(k, cell, omega_new, host, hot, sums, branches, poles, stats, omega, rat
     b.reserve = 0.0
     b.overlap = 0.0
     b.colony = 0.0
+    b.colony_fast = 0.0
     b.clock_re = 1.0
     b.clock_im = 0.0
     b.centre = b.omega

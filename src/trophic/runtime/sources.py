@@ -82,7 +82,7 @@ class Source:
     @property
     def sample_rate_hz(self) -> float | None:
         """Samples per second; None if the time stamps keep no even grid."""
-        return None if self.sample_period_s is None else 1.0 / self.sample_period_s
+        return None if self.sample_period_s is None else self.typical_rate_hz
 
     @property
     def epoch_s(self) -> float | None:
@@ -292,7 +292,7 @@ def _source(path: Path, recording: Recording, found: Survey, rate_hz: float | No
         kind=recording.kind,
         channel_names=recording.channel_names,
         sample_period_s=period_s,
-        typical_rate_hz=1.0 / typical_s,
+        typical_rate_hz=1.0 / typical_s if rate_hz is None else rate_hz,
         n_samples=found.n_samples,
         duration_s=(found.n_samples - 1) * typical_s if found.duration_s is None else found.duration_s,
         time_unit=None if form is None else form.unit,
