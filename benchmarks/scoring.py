@@ -98,9 +98,9 @@ class Draw:
     facts: dict[str, float] = field(default_factory=dict)
 
 
-def match(true_hz: Array, found_hz: Array, tolerance_hz: float) -> Array:
-    """Index of the component that belongs to each true line (one to one, least total error), -1 beyond the tolerance."""
-    owner = np.full(len(true_hz), -1)
+def match(true_hz: Array, found_hz: Array, tolerance_hz: float) -> NDArray[np.intp]:
+    """Index of the component that belongs to each true line (one to one, least total error); -1 beyond tolerance."""
+    owner = np.full(len(true_hz), -1, dtype=np.intp)
     if len(found_hz) == 0 or len(true_hz) == 0:
         return owner
     distance = np.abs(np.asarray(true_hz)[:, None] - np.asarray(found_hz)[None, :])
@@ -116,10 +116,9 @@ def frequency_bound_hz(draw: Draw) -> Array:
     Inverse of the Fisher information ``J' J / sigma^2``, where J holds the derivatives of the noiseless signal with
     respect to the amplitude, the phase and the frequency of every line, at the true times.
     """
-    t = draw.time_s - draw.time_s.mean()  # the bound of a frequency does not depend on the origin; the conditioning does
-    phase = 2 * np.pi * t[:, None] * draw.lines_hz + (
-        draw.lines_phase_rad + 2 * np.pi * draw.time_s.mean() * draw.lines_hz
-    )
+    middle_s = float(np.mean(draw.time_s))
+    t = draw.time_s - middle_s  # the origin of time changes the conditioning, not the bound
+    phase = 2 * np.pi * (t[:, None] + middle_s) * draw.lines_hz + draw.lines_phase_rad
     cosine, sine = np.cos(phase), np.sin(phase)
     slope = -draw.lines_amplitude * sine
     jacobian = np.concatenate([cosine, slope, 2 * np.pi * t[:, None] * slope], axis=1)
@@ -132,8 +131,8 @@ def score_lines(draw: Draw, outcome: Outcome, tolerance_hz: float) -> dict[str, 
     """Order, detection and frequency error / CRLB of every true line."""
     owner = match(draw.lines_hz, outcome.frequency_hz, tolerance_hz)
     found = owner >= 0
-    error_hz = np.where(found, outcome.frequency_hz[owner] - draw.lines_hz, np.nan) if found.any() else np.full(len(owner), np.nan)
-    ratio = np.abs(error_hz) / frequency_bound_hz(draw)
+    ratio = np.full(len(owner), np.nan)
+    ratio[found] = np.abs(outcome.frequency_hz[owner[found]] - draw.lines_hz[found]) / frequency_bound_hz(draw)[found]
     row = {
         "order_right": float(found.all() and len(outcome.frequency_hz) == len(draw.lines_hz)),
         "n_found": float(found.sum()),
@@ -184,6 +183,7 @@ def path_at(draw: Draw, time_s: Array) -> Array:
 def nearest_distance_hz(outcome: Outcome, truth_hz: Array) -> Array:
     """Signed distance of the nearest living component to a path, per frame; inf when nothing lives."""
     signed = np.where(outcome.alive, outcome.track_frequency_hz - np.asarray(truth_hz)[:, None], np.inf)
+    signed = np.concatenate([signed, np.full((len(signed), 1), np.inf)], axis=1)  # a method may have no slots at all
     nearest = np.argmin(np.abs(signed), axis=1)
     return signed[np.arange(len(signed)), nearest]
 

@@ -1,4 +1,4 @@
-"""Peers: other methods behind the same door, ``decompose(x, times_s, sample_rate_hz, f_min_hz, f_max_hz, n) -> Outcome``.
+"""Peers: other methods behind the same door, ``decompose(x, times_s, sample_rate_hz, f_min_hz, f_max_hz, n)``.
 
 Packages where a maintained one exists (vmdpy, ssqueezepy), small clean implementations from the papers otherwise. Every
 peer has one setting for all cases, the best found on tuning seeds, stated in its file. What a peer is told beyond the
@@ -30,6 +30,10 @@ class Peer:
         Whether it must be told the true number of lines (then it is not asked where nothing oscillates).
     batch : bool
         Whether it needs the whole record at once.
+    regular_only : bool
+        Whether it needs a regular clock.
+    max_samples : int
+        Longest record it is asked about: some would take minutes and gigabytes on a longer one.
     package : str or None
         The third-party package it needs.
     settings : dict
@@ -40,6 +44,8 @@ class Peer:
     module: str
     knows_order: bool
     batch: bool
+    regular_only: bool = True
+    max_samples: int = 1_000_000
     package: str | None = None
     settings: dict[str, Any] = field(default_factory=dict)
 
@@ -59,11 +65,11 @@ PEERS: dict[str, Peer] = {
         Peer("STFT peaks", "stft_peaks", knows_order=False, batch=False),
         Peer("sinusoidal model .5 s", "sinusoidal_model", False, False, settings={"window_s": 0.5}),
         Peer("sinusoidal model 2 s", "sinusoidal_model", False, False, settings={"window_s": 2.0}),
-        Peer("ESPRIT", "esprit", knows_order=True, batch=True),
-        Peer("EKF oscillators", "kalman", knows_order=True, batch=False),
-        Peer("MSOGI-FLL", "msogi_fll", knows_order=True, batch=False),
-        Peer("adaptive Hopf pool", "hopf_pool", knows_order=True, batch=False),
-        Peer("VMD", "vmd", knows_order=True, batch=True, package="vmdpy"),
-        Peer("synchrosqueezing", "synchrosqueezing", knows_order=True, batch=True, package="ssqueezepy"),
+        Peer("ESPRIT", "esprit", knows_order=True, batch=True, max_samples=60_000),
+        Peer("EKF oscillators", "kalman", knows_order=True, batch=False, regular_only=False),
+        Peer("MSOGI-FLL", "msogi_fll", knows_order=True, batch=False, regular_only=False),
+        Peer("adaptive Hopf pool", "hopf_pool", knows_order=True, batch=False, regular_only=False),
+        Peer("VMD", "vmd", knows_order=True, batch=True, max_samples=30_000, package="vmdpy"),
+        Peer("synchrosqueezing", "synchrosqueezing", True, True, max_samples=12_000, package="ssqueezepy"),
     )
 }

@@ -21,10 +21,14 @@ def frame_step(sample_rate_hz: float) -> int:
 
 def require_regular(times_s: Array | None, method: str) -> None:
     if times_s is not None:
-        raise ValueError(f"{method} needs a regular clock: pass times_s=None and sample_rate_hz, got {len(times_s)} time stamps")
+        raise ValueError(
+            f"{method} needs a regular clock: pass times_s=None and sample_rate_hz, got {len(times_s)} time stamps"
+        )
 
 
-def from_tracks(time_s: Array, frequency_hz: Array, amplitude: Array, alive: NDArray[np.bool_], residual: Array | None) -> Outcome:
+def from_tracks(
+    time_s: Array, frequency_hz: Array, amplitude: Array, alive: NDArray[np.bool_], residual: Array | None
+) -> Outcome:
     """Outcome whose components are those alive in the last frame; no bandwidths."""
     last = alive[-1] if len(alive) else np.zeros(0, dtype=bool)
     unknown = np.full(int(last.sum()), np.nan)
@@ -47,11 +51,13 @@ def stationary(x: Array, sample_rate_hz: float, frequency_hz: Array) -> Outcome:
     amplitude, residual = fit_lines(x, t, frequency_hz)
     time_s = t[:: frame_step(sample_rate_hz)]
     ones = np.ones((len(time_s), 1))
-    return from_tracks(time_s, ones * frequency_hz, ones * amplitude, np.ones((len(time_s), len(frequency_hz)), dtype=bool), residual)
+    return from_tracks(
+        time_s, ones * frequency_hz, ones * amplitude, np.ones((len(time_s), len(frequency_hz)), dtype=bool), residual
+    )
 
 
 def fit_lines(x: Array, time_s: Array, frequency_hz: Array) -> tuple[Array, Array]:
-    """Least-squares amplitudes of lines at given frequencies, shape (n_lines,), and what they leave, shape (n_samples,)."""
+    """Least-squares amplitudes (n_lines,) of lines at given frequencies, and what they leave (n_samples,)."""
     if len(frequency_hz) == 0:
         return np.zeros(0), x.copy()
     phase = 2 * np.pi * time_s[:, None] * frequency_hz
@@ -61,7 +67,9 @@ def fit_lines(x: Array, time_s: Array, frequency_hz: Array) -> tuple[Array, Arra
     return np.hypot(weight[:n], weight[n:]), x - basis @ weight
 
 
-def spectral_peaks(power: Array, bin_hz: float, f_min_hz: float, f_max_hz: float, threshold_db: float, floor_hz: float) -> tuple[Array, Array]:
+def spectral_peaks(
+    power: Array, bin_hz: float, f_min_hz: float, f_max_hz: float, threshold_db: float, floor_hz: float
+) -> tuple[Array, Array]:
     """Peaks of one power spectrum that stand ``threshold_db`` above the local background, strongest first.
 
     The background is the running median over ``floor_hz``, scaled to the mean of exponentially distributed noise power.

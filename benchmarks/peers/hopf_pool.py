@@ -3,8 +3,8 @@
     x_k' = gamma (1 - r_k^2) x_k - omega_k y_k + epsilon F,    y_k' = gamma (1 - r_k^2) y_k + omega_k x_k
     omega_k' = -epsilon F y_k/r_k,    alpha_k' = eta x_k F,    F = input - sum alpha_k x_k
 
-The rotation of a sample is exact, the rest one Euler step. Told the number of lines; frequencies start log-spaced across
-the band. Settings (epsilon and eta in 1/s): the best of 30 on tuning draws of five tones.
+The rotation of a sample is exact, the rest one Euler step. Told the number of lines; frequencies start log-spaced
+across the band. Settings (epsilon and eta in 1/s): the best of 30 on tuning draws of five tones.
 
 Source: L. Righetti, J. Buchli, A. J. Ijspeert, "Adaptive frequency oscillators and applications", The Open Cybernetics
 and Systemics Journal 3 (2009) 64-69.

@@ -1,9 +1,10 @@
 """Extended Kalman filter over rotating phasors with unknown frequencies.
 
-State per line: the phasor (c, s) and its angular frequency. The phasor turns by ``omega dt``; the measurement is the sum of
-the c plus white noise. One covariance couples all lines. Told the number of lines; frequencies, amplitudes and the noise
-level start from the strongest peaks of a periodogram of the first second. Process noise: the phasors are constant to
-``DRIFT`` of their amplitude per root second, the frequencies to ``WANDER`` of theirs per root second.
+State per line: the phasor (c, s) and its angular frequency. The phasor turns by ``omega dt``; the measurement is the
+sum of the c plus white noise. One covariance couples all lines. Told the number of lines; frequencies, amplitudes and
+the noise level start from the strongest peaks of a periodogram of the first second. Process noise: the phasors are
+constant to ``DRIFT`` of their amplitude per root second, the frequencies to ``WANDER`` of theirs per root second: a
+compromise on tuning draws (less noise is exact on tones and blind to sweeps, more the reverse).
 
 Source: B. F. La Scala and R. R. Bitmead, "Design of an extended Kalman filter frequency tracker", IEEE Trans. Signal
 Process. 44 (1996) 739-742.
@@ -73,7 +74,9 @@ def track(x, times_s, omega, spread, amplitude, noise_power, drift, wander, step
     return frequency, height, residual
 
 
-def strongest_lines(x: Array, times_s: Array, f_min_hz: float, f_max_hz: float, n_lines: int) -> tuple[Array, Array, float]:
+def strongest_lines(
+    x: Array, times_s: Array, f_min_hz: float, f_max_hz: float, n_lines: int
+) -> tuple[Array, Array, float]:
     """Frequencies and amplitudes of lines removed one after another from a short record, and the noise power left."""
     grid_hz = np.arange(f_min_hz, f_max_hz, 0.25 / (times_s[-1] - times_s[0]))
     wave = np.exp(-2j * np.pi * grid_hz[:, None] * times_s)

@@ -3,8 +3,8 @@
     v' = omega (k e - q),  q' = omega v,  e = x - sum v,  omega' = -Gamma omega k e q/(v^2 + q^2)
 
 Between samples the rotation is exact and the shared error decays exactly, so that no setting can make the integration
-unstable. Told the number of lines; frequencies start log-spaced across the band. Settings: k 0.1, Gamma 0.3 k omega/2, the
-best of 25 (k 0.03..1.4, Gamma 0.03..3) on tuning draws of five tones.
+unstable. Told the number of lines; frequencies start log-spaced across the band. Settings: k 0.1, Gamma 0.3 k omega/2,
+the best of 25 (k 0.03..1.4, Gamma 0.03..3) on tuning draws of five tones.
 
 Source: P. Rodriguez, A. Luna, I. Candela et al., "Multiresonant frequency-locked loop for grid synchronization of power
 converters under distorted grid conditions", IEEE Trans. Ind. Electron. 58 (2011) 127-138.
@@ -26,7 +26,7 @@ LOOP_GAIN = 0.3
 
 @njit(cache=True)
 def track(x, times_s, omega, omega_min, omega_max, damping, loop_gain, step):
-    """Run the loops over the samples; returns frequency (rad/s) and amplitude per frame and unit, and the error per sample."""
+    """Run the loops; returns frequency (rad/s) and amplitude per frame and unit, and the error per sample."""
     n_units = len(omega)
     v, q, omega = np.zeros(n_units), np.zeros(n_units), omega.copy()
     n_frames = len(x) // step

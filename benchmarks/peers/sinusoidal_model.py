@@ -25,7 +25,7 @@ CONFIRM_FRAMES = 5  # a track counts as living once it has been seen in this man
 
 @dataclass(frozen=True)
 class Partials:
-    """Peaks joined into tracks: arrays of shape (n_frames, n_slots); NaN where a slot is empty, ``identity`` -1 there."""
+    """Peaks joined into tracks: arrays (n_frames, n_slots), NaN where a slot is empty and ``identity`` -1."""
 
     centre_s: Array
     frequency_hz: Array
@@ -108,15 +108,20 @@ def _cubic_phase(f0: float, f1: float, p0: float, p1: float, u: Array, span_s: f
 
 
 def decompose(
-    x: Array, times_s: Array | None, sample_rate_hz: float, f_min_hz: float, f_max_hz: float, n_branches: int = 16,
+    x: Array,
+    times_s: Array | None,
+    sample_rate_hz: float,
+    f_min_hz: float,
+    f_max_hz: float,
+    n_branches: int = 16,
     window_s: float = WINDOW_S,
 ) -> Outcome:
-    """Tracks of spectral peaks, stamped with the end of each window; the residual is the signal minus the resynthesis."""
+    """Tracks of spectral peaks, stamped with the end of each window; the residual is what resynthesis leaves."""
     require_regular(times_s, "the sinusoidal model")
     centre_s, frames = analyse(x, sample_rate_hz, f_min_hz, f_max_hz, n_branches, window_s)
     partials = join(centre_s, frames, n_branches, 1 / window_s)
     alive = confirmed(partials)
     residual = x - resynthesise(partials, len(x), sample_rate_hz)
-    outside = (np.arange(len(x)) < centre_s[0] * sample_rate_hz) | (np.arange(len(x)) >= centre_s[-1] * sample_rate_hz)
-    residual[outside] = np.nan
+    time_s = np.arange(len(x)) / sample_rate_hz
+    residual[(time_s < centre_s[0]) | (time_s >= centre_s[-1])] = np.nan
     return from_tracks(centre_s + window_s / 2, partials.frequency_hz, partials.amplitude, alive, residual)

@@ -1,8 +1,8 @@
 """Peaks of the short-time Fourier transform, frame by frame, without memory.
 
-Hann windows, peaks 13 dB above the running median. The peaks of a frame are stamped with the end of its window, so that the
-method is as causal as the streaming ones. The window length is the one setting that no choice of suits all cases: short
-ones follow sweeps, long ones separate lines.
+Hann windows, peaks 13 dB above the running median. The peaks of a frame are stamped with the end of its window, so that
+the method is as causal as the streaming ones. No window length suits all cases: short ones follow sweeps, long ones
+separate lines.
 """
 
 from __future__ import annotations
@@ -69,7 +69,12 @@ def analyse(
 
 
 def decompose(
-    x: Array, times_s: Array | None, sample_rate_hz: float, f_min_hz: float, f_max_hz: float, n_branches: int = 16,
+    x: Array,
+    times_s: Array | None,
+    sample_rate_hz: float,
+    f_min_hz: float,
+    f_max_hz: float,
+    n_branches: int = 16,
     window_s: float = WINDOW_S,
 ) -> Outcome:
     """The strongest ``n_branches`` peaks of every frame; slot k is the k-th strongest."""

@@ -80,6 +80,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0; 2 for bad usage or input, explained in one line on stderr; 130 after Ctrl-C, with what was learned
         until then reported and written.
+
+    Examples
+    --------
+    >>> main(["decompose", "nowhere.wav"])  # stderr: trophic: error: nowhere.wav: no such file
+    2
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
@@ -161,32 +166,32 @@ def _model(command: Decompose, source: Source) -> Ecology:
     from trophic.ecology.decomposition import default_band
     from trophic.ecology.model import Ecology
 
-    rate_hz = source.typical_rate_hz
-    f_min, f_max = default_band(rate_hz, source.duration_s)
-    f_min = f_min if command.f_min is None else command.f_min
-    f_max = f_max if command.f_max is None else command.f_max
-    if not 0 < f_min < f_max <= rate_hz / 2:
-        raise UsageError(
-            f"need 0 < --f-min < --f-max <= {rate_hz / 2:g} Hz, half the sample rate of {source.path}; "
-            f"got --f-min {f_min:g}, --f-max {f_max:g}"
-        )
     if not 1 <= command.branches <= 1024:
         raise UsageError(f"--branches must be in 1..1024, got {command.branches}")
     if not 0 < command.budget < math.inf:
         raise UsageError(f"--budget must be in (0, inf), got {command.budget}")
-    model = Ecology(
-        f_min_hz=f_min,
-        f_max_hz=f_max,
-        n_branches=command.branches,
-        n_channels=source.n_channels,
-        budget=command.budget,
-        track_every=track_every(source.n_samples, source.n_channels * command.branches),
-    )
+    rate_hz = source.typical_rate_hz
     try:
-        model.init()
+        f_min, f_max = default_band(rate_hz, source.duration_s)
+        f_min = f_min if command.f_min is None else command.f_min
+        f_max = f_max if command.f_max is None else command.f_max
+        if not 0 < f_min < f_max <= rate_hz / 2:
+            raise UsageError(
+                f"need 0 < --f-min < --f-max <= {rate_hz / 2:g} Hz, half the sample rate of {source.path}; "
+                f"got --f-min {f_min:g}, --f-max {f_max:g}"
+            )
+        return Ecology(
+            f_min_hz=f_min,
+            f_max_hz=f_max,
+            n_branches=command.branches,
+            n_channels=source.n_channels,
+            budget=command.budget,
+            track_every=track_every(source.n_samples, source.n_channels * command.branches),
+        )
+    except UsageError:
+        raise
     except ValueError as error:
-        raise UsageError(str(error)) from error
-    return model
+        raise UsageError(f"{source.path}: {error}") from error
 
 
 def track_every(n_samples: int, n_tracks: int) -> int:

@@ -85,6 +85,16 @@ def test_bad_usage(capsys, arguments):
     assert "Traceback" not in captured.err
 
 
+def test_a_record_of_too_few_typical_intervals(decompose, tmp_path):
+    """Sixteen stamps, but half of them in a burst: what is left is too short for a band."""
+    path = tmp_path / "burst.csv"
+    stamps = np.cumsum([1.0] * 9 + [0.01] * 7)
+    path.write_text("time,x\n" + "".join(f"{t},{t % 3}\n" for t in stamps))
+    code, out, err = decompose(path)
+    assert_one_line(code, out, err)
+    assert "too short" in err
+
+
 def test_the_input_is_never_overwritten(decompose, tmp_path):
     assert decompose(save_wav(tmp_path, two_tones(3000)), "--out", tmp_path / "out")[0] == 0
     before = (tmp_path / "out" / "tracks.parquet").read_bytes()

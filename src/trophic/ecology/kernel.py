@@ -116,6 +116,11 @@ def tick_cell(
 
 
 @njit(cache=True, nogil=True)
+def is_due(cell, child, pace, rate):
+    return child[cell + 1] > child[cell] and pace[PACE_H, cell] * rate[cell] >= spores.TICK
+
+
+@njit(cache=True, nogil=True)
 def germinate(cell, level, hot, sums, branches, poles, stats, omega, rate, layer, shared, rules):
     """A birth at this cell, if one is due, and the hot arrays brought in line."""
     k = lifecycle.germinate(cell, level, hot, sums, branches, poles, stats, omega, rate, layer, shared, rules)
@@ -191,11 +196,17 @@ def run_channel(
                     omega, rate, layer, child, lift_re, lift_im, rules,
                 )  # fmt: skip
                 for b in range(child[c], child[c + 1]):
-                    if child[b + 1] > child[b] and pace[PACE_H, b] * rate[b] >= spores.TICK:
+                    if is_due(b, child, pace, rate):
                         tick_cell(
                             b, 1, hot, sums, branches, poles, rotors, stats, pace, shared,
                             omega, rate, layer, child, lift_re, lift_im, rules,
                         )  # fmt: skip
+                        for d in range(child[b], child[b + 1]):
+                            if is_due(d, child, pace, rate):
+                                tick_cell(
+                                    d, 2, hot, sums, branches, poles, rotors, stats, pace, shared,
+                                    omega, rate, layer, child, lift_re, lift_im, rules,
+                                )  # fmt: skip
     while f < frame_position.shape[0]:
         write_frame(frames[f], hot, branches)
         f += 1

@@ -62,6 +62,24 @@ def promote(b, rules):
 
 
 @njit(cache=True, nogil=True)
+def usurp(k, hot, branches, shared, rules):
+    """A light newcomer as strong as a heavy adult inside its band takes its place and its phasor.
+
+    When a tone has moved, the heavy branch that stays behind and the newcomer that makes up for it
+    explain each other; together they are one branch that has to find its frequency again.
+    """
+    b = branches[k]
+    for j in range(branches.shape[0]):
+        other = branches[j]
+        if j == k or other.status != ADULT or other.gamma > 0.5 * b.gamma:
+            continue
+        if abs(other.omega - b.omega) > rules.usurp * b.gamma:
+            continue
+        if math.hypot(hot[Y, k], hot[V, k]) > 0.5 * math.hypot(hot[Y, j], hot[V, j]):
+            die(j, hot, branches, shared, k)
+
+
+@njit(cache=True, nogil=True)
 def set_tick(b, h):
     """Samples per tick: a small part of the branch's time constant."""
     b.n_tick = min(1024, max(1, int(0.15 / (b.gamma * h))))
@@ -127,6 +145,7 @@ def judge(k, hot, branches, posterior, shared, rules):
     if b.status == LARVA:
         if b.reserve > rules.adult_nats and b.host == 0:
             promote(b, rules)
+            usurp(k, hot, branches, shared, rules)
         elif b.reserve < -rules.larva_debt:
             die(k, hot, branches, shared, -1)
         return
@@ -205,7 +224,7 @@ def germinate(cell, level, hot, sums, branches, poles, stats, omega, rate, layer
     """Try to give birth at a listener that stands out from its flanks; the slot, or -1."""
     a = rate[cell]
     elapsed = shared.elapsed_s
-    if elapsed * a < 4.0 or elapsed < stats[REST_UNTIL, cell] or omega[cell] < 0.999 * rules.omega_min:
+    if elapsed * a < rules.settle or elapsed < stats[REST_UNTIL, cell] or omega[cell] < 0.999 * rules.omega_min:
         return -1
     lo = layer[level]
     hi = layer[level + 1]
@@ -229,7 +248,7 @@ def germinate(cell, level, hot, sums, branches, poles, stats, omega, rate, layer
         k = slot_for(branches)
         if k < 0:
             continue
-        bear(k, cell, newborn, host, hot, sums, branches, poles, stats, omega, rate, layer, reference, shared, rules)
+        bear(k, cell, level, newborn, host, hot, sums, branches, poles, stats, omega, rate, layer, reference, shared, rules)
         return k
     return -1
 
@@ -255,6 +274,8 @@ def vacancy(omega_new, a, level, branches, rules):
             if gap < 2.0 * b.gamma:
                 host = k + 1
             continue
+        if is_stuck(b, a):
+            continue
         zone = rules.zone * b.gamma
         settled = b.voiced_s if b.status == ADULT else b.age_s
         if settled * a < 6.0:
@@ -262,6 +283,12 @@ def vacancy(omega_new, a, level, branches, rules):
         if gap < zone:
             return -1
     return host
+
+
+@njit(cache=True, nogil=True)
+def is_stuck(b, a):
+    """A colony larva that finds no more mass: what it hears is more than one line for a finer cell."""
+    return b.status == LARVA and b.host > 0 and b.gamma_birth > a and b.gamma > 0.8 * b.gamma_birth
 
 
 @njit(cache=True, nogil=True)
@@ -280,12 +307,15 @@ def slot_for(branches):
 
 
 @njit(cache=True, nogil=True)
-def bear(k, cell, omega_new, host, hot, sums, branches, poles, stats, omega, rate, layer, reference, shared, rules):
+def bear(k, cell, level, omega_new, host, hot, sums, branches, poles, stats, omega, rate, layer, reference, shared, rules):
     """A larva with the cell's phasor (its off-centre response undone), frequency and quality."""
     b = branches[k]
     for row in range(8):
         sums[row, k] = 0.0
     a = rate[cell]
+    for j in range(branches.shape[0]):
+        if j != k and is_stuck(branches[j], a) and abs(branches[j].omega - omega_new) < rules.zone * branches[j].gamma:
+            die(j, hot, branches, shared, -1)
     d = (omega_new - omega[cell]) / a
     u_re = poles[P2_RE, cell]
     u_im = poles[P2_IM, cell]
@@ -334,7 +364,7 @@ def bear(k, cell, omega_new, host, hot, sums, branches, poles, stats, omega, rat
     hot[Y, k] = z_re
     hot[V, k] = z_im
     hot[VOICED, k] = 0.0
-    spores.clean(poles, stats, omega, rate, layer, z_re, z_im, b.omega, shared.elapsed_s, cell, reference)
+    spores.clean(poles, stats, omega, rate, layer[level + 1], z_re, z_im, b.omega, shared.elapsed_s, cell, reference)
 
 
 @njit(cache=True, nogil=True)

@@ -29,9 +29,7 @@ def trade(k, branches, step, rules):
     for j in range(branches.shape[0]):
         total += fitness(branches[j], rules)
     pace = min(0.2, b.omega / (6.283185307179586 * rules.market_periods) * step)
-    b.share += pace * (fitness(b, rules) - b.share * total)
-    if b.share < 0.0:
-        b.share = 0.0
+    b.share = (b.share + pace * fitness(b, rules)) / (1.0 + pace * total)
     if b.status != ADULT:
         return 1.0
-    return 1.0 - b.omega / (2.0 * b.gamma) / (b.share * rules.budget + 1e-300)
+    return max(-1.0, 1.0 - b.omega / (2.0 * b.gamma) / (b.share * rules.budget + 1e-300))

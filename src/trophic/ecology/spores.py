@@ -161,19 +161,24 @@ def light_voice(hot, branches, light_mass):
     voice = 0.0
     for k in range(branches.shape[0]):
         b = branches[k]
-        if b.host > 0 or (b.status == ADULT and b.omega < 2.0 * light_mass * b.gamma):
-            voice += hot[Y, k] if b.status == ADULT else -hot[Y, k]
+        if b.status == ADULT and b.omega < 2.0 * light_mass * b.gamma:
+            voice += hot[Y, k]
+        elif b.host > 0 and b.gamma < 0.8 * b.gamma_birth:
+            voice -= hot[Y, k]
     return voice
 
 
 @njit(cache=True, nogil=True)
-def clean(poles, stats, omega, rate, layer, z_re, z_im, omega_z, elapsed, cell, reference):
-    """CLEAN (Hogbom 1974): a birth consumes the soil it explains, in every cell of every layer."""
+def clean(poles, stats, omega, rate, end, z_re, z_im, omega_z, elapsed, cell, reference):
+    """CLEAN (Hogbom 1974): a birth consumes the soil it explains, in its own layer and the coarser ones.
+
+    Finer layers have not yet heard all of it, and go on listening.
+    """
     d = omega_z - omega[cell]
     own = 1.0 / (1.0 + (d / rate[cell]) ** 2) ** 2
     excess_fast = (stats[FAST, cell] - reference * rate[cell]) / own
     excess_slow = (stats[SLOW, cell] - reference * rate[cell]) / own
-    for b in range(omega.shape[0]):
+    for b in range(end):
         d = (omega_z - omega[b]) / rate[b]
         if abs(d) > 30.0:
             continue

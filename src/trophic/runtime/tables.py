@@ -45,6 +45,18 @@ class TrackTable:
         A .parquet file without pyarrow.
     OSError
         The file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile, trophic
+    >>> signal = np.cos(2 * np.pi * 50 * np.arange(4000) / 1000)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     table = TrackTable(Path(folder) / "tracks.csv", ["mains"])
+    ...     model = trophic.Ecology(f_min_hz=5, f_max_hz=400, track_every=1000)
+    ...     result = trophic.run(model, signal, sample_rate_hz=1000, sinks=[table])
+    ...     lines = (Path(folder) / "tracks.csv").read_text().splitlines()
+    >>> lines[0][:40], table.n_rows
+    ('time_s,channel,individual,frequency_hz,a', 3)
     """
 
     def __init__(self, path: str | Path, channel_names: Sequence[str]) -> None:

@@ -39,7 +39,9 @@ def jittered_times(duration_s: float, sample_rate_hz: float, jitter: float, rng:
     (100, True)
     """
     if not 0 <= jitter < 0.5:
-        raise ValueError(f"jitter must be in [0, 0.5) sample periods, got {jitter}; beyond 0.5 the order of samples breaks")
+        raise ValueError(
+            f"jitter must be in [0, 0.5) sample periods, got {jitter}; beyond 0.5 the order of samples breaks"
+        )
     times_s = regular_times(duration_s, sample_rate_hz)
     return times_s + rng.uniform(-jitter, jitter, len(times_s)) / sample_rate_hz
 
@@ -58,10 +60,8 @@ def thinned_times(duration_s: float, sample_rate_hz: float, kept: float, rng: np
     return times_s[rng.random(len(times_s)) < kept]
 
 
-def gappy_times(
-    duration_s: float, sample_rate_hz: float, gap_s: float, n_gaps: int, rng: np.random.Generator
-) -> Array:
-    """A regular clock with ``n_gaps`` silences of ``gap_s`` seconds each, one at random in each equal part of the record.
+def gappy_times(duration_s: float, sample_rate_hz: float, gap_s: float, n_gaps: int, rng: np.random.Generator) -> Array:
+    """A regular clock with ``n_gaps`` silences of ``gap_s`` seconds, one at random in each equal part of the record.
 
     Examples
     --------
@@ -71,7 +71,9 @@ def gappy_times(
     """
     part_s = duration_s / n_gaps
     if not 0 < gap_s < part_s:
-        raise ValueError(f"gap_s must be in (0, {part_s}) seconds to fit {n_gaps} gaps into {duration_s} s, got {gap_s}")
+        raise ValueError(
+            f"gap_s must be in (0, {part_s}) seconds to fit {n_gaps} gaps into {duration_s} s, got {gap_s}"
+        )
     times_s = regular_times(duration_s, sample_rate_hz)
     starts_s = part_s * np.arange(n_gaps) + rng.uniform(0, part_s - gap_s, n_gaps)
     in_gap = np.zeros(len(times_s), dtype=bool)
@@ -118,7 +120,7 @@ def tones(time_s: Array, frequency_hz: ArrayLike, amplitude: ArrayLike = 1.0, ph
 
 
 def warbling_tone(time_s: Array, frequency_hz: Array, amplitude: ArrayLike = 1.0, phase_rad: float = 0.0) -> Array:
-    """One tone that follows an instantaneous frequency; its phase is the trapezoidal integral (exact for a linear sweep).
+    """One tone along an instantaneous frequency; its phase is the trapezoidal integral (exact for a linear sweep).
 
     Parameters
     ----------
@@ -138,7 +140,7 @@ def warbling_tone(time_s: Array, frequency_hz: Array, amplitude: ArrayLike = 1.0
     True
     """
     cycles = np.concatenate([[0.0], np.cumsum(np.diff(time_s) * (frequency_hz[1:] + frequency_hz[:-1]) / 2)])
-    return amplitude * np.cos(2 * np.pi * cycles + phase_rad)
+    return np.asarray(amplitude, dtype=np.float64) * np.cos(2 * np.pi * cycles + phase_rad)
 
 
 def sweep_hz(time_s: Array, start_hz: float, end_hz: float) -> Array:
@@ -163,13 +165,13 @@ def staircase_hz(time_s: Array, frequency_hz: ArrayLike, switch_s: ArrayLike) ->
     levels = np.asarray(frequency_hz, dtype=float)
     switches = np.atleast_1d(np.asarray(switch_s, dtype=float))
     if len(levels) != len(switches) + 1:
-        raise ValueError(
-            f"frequency_hz needs one more entry than switch_s, got {len(levels)} and {len(switches)}"
-        )
+        raise ValueError(f"frequency_hz needs one more entry than switch_s, got {len(levels)} and {len(switches)}")
     return levels[np.searchsorted(switches, time_s, side="right")]
 
 
-def square_wave(time_s: Array, frequency_hz: float, n_harmonics: int, amplitude: float = 1.0, phase_rad: float = 0.0) -> Array:
+def square_wave(
+    time_s: Array, frequency_hz: float, n_harmonics: int, amplitude: float = 1.0, phase_rad: float = 0.0
+) -> Array:
     """The first ``n_harmonics`` odd harmonics of a square wave: ``sum 4 a/(pi n) sin(n phase)``, free of aliases.
 
     Examples
@@ -201,13 +203,11 @@ def ar1_noise(n_samples: int, correlation: float, rng: np.random.Generator) -> A
     return _recurse(drive, correlation, 0.0, rng.standard_normal(), 0.0)
 
 
-def rhythm(
-    n_samples: int, sample_rate_hz: float, center_hz: float, quality: float, rng: np.random.Generator
-) -> Array:
+def rhythm(n_samples: int, sample_rate_hz: float, center_hz: float, quality: float, rng: np.random.Generator) -> Array:
     """A quasi-periodic process: AR(2) noise with its pole pair at ``center_hz`` and unit variance, shape (n_samples,).
 
     The poles ``r exp(+-j theta)`` have ``theta = 2 pi center_hz/fs`` and ``r = exp(-pi center_hz/(quality fs))``: the
-    spectral line is ``center_hz/quality`` Hz wide at half its height and the phase is forgotten in ``quality/pi`` periods.
+    spectral line is ``center_hz/quality`` Hz wide at half its height, the phase is forgotten in ``quality/pi`` periods.
 
     Parameters
     ----------
@@ -277,10 +277,8 @@ def level_steps(n_samples: int, mean_dwell: float, rng: np.random.Generator, noi
     return levels[np.cumsum(jump)] + noise * rng.standard_normal(n_samples)
 
 
-def spread_frequencies(
-    n_tones: int, low_hz: float, high_hz: float, ratio: float, rng: np.random.Generator
-) -> Array:
-    """Log-uniform random frequencies in [low_hz, high_hz], neighbours at least a factor ``ratio`` apart, in random order.
+def spread_frequencies(n_tones: int, low_hz: float, high_hz: float, ratio: float, rng: np.random.Generator) -> Array:
+    """Log-uniform random frequencies in [low_hz, high_hz], at least a factor ``ratio`` apart, in random order.
 
     Drawn without rejection: the free logarithmic room is shared out uniformly and the spacing put back in between.
 
@@ -293,7 +291,9 @@ def spread_frequencies(
     gap = math.log(ratio)
     room = math.log(high_hz / low_hz) - (n_tones - 1) * gap
     if room <= 0:
-        raise ValueError(f"ratio must be below {(high_hz / low_hz) ** (1 / (n_tones - 1)):.4g} to fit {n_tones} tones, got {ratio}")
+        raise ValueError(
+            f"ratio must be below {(high_hz / low_hz) ** (1 / (n_tones - 1)):.4g} to fit {n_tones} tones, got {ratio}"
+        )
     sorted_log = np.sort(rng.uniform(0, room, n_tones)) + gap * np.arange(n_tones)
     return rng.permutation(low_hz * np.exp(sorted_log))
 

@@ -65,6 +65,12 @@ def sniff(path: Path, head: bytes, complete: bool) -> Dialect:
     ------
     SourceError
         The file is not text, or holds no rows.
+
+    Examples
+    --------
+    >>> dialect = sniff(Path("a.txt"), b"# by hand\\ntime; x\\n0; 1,5\\n1; 2,5\\n", complete=True)
+    >>> dialect.delimiter, dialect.decimal, dialect.skip_lines, [c.name for c in dialect.columns]
+    (';', ',', 2, ['time', 'x'])
     """
     if b"\0" in head:
         where = head.index(b"\0")

@@ -183,6 +183,15 @@ def number_form(path: Path, column: str, numbers: NDArray[np.float64], time_unit
     ------
     SourceError
         ``time_unit`` is not one of `UNITS_S`.
+
+    Examples
+    --------
+    >>> number_form(Path("a.csv"), "t_ms", np.array([0.0, 5.0]), None).unit
+    'ms'
+    >>> number_form(Path("a.csv"), "year", np.array([1700.0, 1701.0]), None).unit
+    'year'
+    >>> number_form(Path("a.csv"), "timestamp", np.array([1.6e12, 1.6e12 + 5]), None).pattern
+    'since 1970'
     """
     if time_unit is not None:
         if time_unit not in UNITS_S:
