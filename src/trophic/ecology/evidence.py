@@ -14,24 +14,14 @@ from trophic.ecology.layout import ADULT, DEAD, FAST, LARVA
 
 
 @njit(cache=True, nogil=True)
-def level_of(b, omega, rate, layer, elapsed):
-    """The finest layer whose cells are not much narrower than the branch, and that has settled."""
-    for level in range(layer.shape[0] - 2, 0, -1):
-        quality = 0.75 * omega[layer[level]] / rate[layer[level]]
-        if b.omega / (2.0 * b.gamma) > 0.4 * quality and elapsed * b.omega * 0.75 / quality > 8.0:
-            return level
-    return 0
-
-
-@njit(cache=True, nogil=True)
-def background(b, level, stats, omega, rate, layer, h, elapsed, floor):
-    """Background variance per sample around a branch, from the listeners beside its band.
+def background(b, stats, omega, rate, layer, h, elapsed, floor):
+    """Background variance per sample around a branch, from the coarsest listeners beside its band.
 
     Each mirror pair of cells 3..8 away counts by its arithmetic mean, pairs by their harmonic mean.
     An adult carves a notch d^2/(d^2 + gamma^2) into the residual around itself, undone here.
     """
-    lo = layer[level]
-    hi = layer[level + 1]
+    lo = 0
+    hi = layer[1]
     ratio = math.log(omega[lo + 1] / omega[lo])
     cell = lo + int(round(math.log(b.omega / omega[lo]) / ratio))
     cell = min(max(cell, lo), hi - 1)

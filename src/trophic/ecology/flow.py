@@ -18,6 +18,7 @@ from trophic.ecology.layout import (
     COS,
     COUNT,
     DEAD,
+    EE,
     ERROR,
     EV,
     EY,
@@ -124,6 +125,7 @@ def kick(hot, sums, dt, h, n_branches):
         sums[EV, k] += e * v
         sums[YY, k] += y * y
         sums[VV, k] += v * v
+        sums[EE, k] += e * e
         sums[TIME, k] += dt
         sums[STEP, k] += h
         sums[COUNT, k] += 1.0

@@ -59,6 +59,8 @@ def refresh(dt, hot, branches, rotors, omega, rate, n_coarse, shared, rules):
         shared.rotor_h = h
     level_gamma = max(0.25 * rules.omega_min, 1.0 / shared.elapsed_s)
     if abs(h - shared.gain_h) > 1e-3 * h or level_gamma < 0.9 * shared.level_gamma or shared.level_gamma == 0.0:
+        if shared.level_gamma > 0.0:
+            shared.mass_work += 0.25 * shared.level * shared.level * (1.0 / level_gamma - 1.0 / shared.level_gamma)
         shared.level_gamma = level_gamma
         flow.set_gains(hot, branches, shared)
         for k in range(branches.shape[0]):
@@ -142,7 +144,7 @@ def write_frame(frame, hot, branches):
         frame[F_PHASE, k] = math.atan2(hot[V, k], hot[Y, k])
         frame[F_MASS, k] = b.omega / (2.0 * b.gamma)
         frame[F_SHARE, k] = b.share
-        frame[F_BANDWIDTH, k] = b.kappa / math.pi
+        frame[F_BANDWIDTH, k] = math.exp(b.log_width) / math.pi
 
 
 @njit(cache=True, nogil=True)

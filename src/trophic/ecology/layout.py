@@ -38,6 +38,7 @@ BRANCH = np.dtype(
         ("misfit", "f8"),
         ("virial", "f8"),
         # evidence
+        ("error_power", "f8"),
         ("noise", "f8"),  # background variance per sample seen by this branch
         ("gain_ey", "f8"),
         ("gain_yy", "f8"),
@@ -50,12 +51,15 @@ BRANCH = np.dtype(
         # coherence: linewidth kappa, centre frequency, power
         ("clock_re", "f8"),
         ("clock_im", "f8"),
-        ("centre", "f8"),
+        ("centre", "f8"),  # centre frequency, rad/s: 2 S1 - S2, exact for a steady sweep
+        ("centre_once", "f8"),
+        ("centre_twice", "f8"),
         ("low_re", "f8"),
         ("low_im", "f8"),
         ("power", "f8"),
         ("low_power", "f8"),
-        ("kappa", "f8"),
+        ("kappa", "f8"),  # the servo, 1/s
+        ("log_width", "f8"),  # mean of ln kappa: the linewidth reported
         # market
         ("share", "f8"),
     ]
@@ -91,7 +95,11 @@ RULES = np.dtype(
         # births
         ("fast_threshold", "f8"),
         ("slow_threshold", "f8"),
+        ("error_pace", "f8"),
+        ("patience", "f8"),
+        ("servo", "f8"),
         ("settle", "f8"),
+        ("birth_light", "f8"),
         ("zone", "f8"),
         ("exclusion", "f8"),
         ("usurp", "f8"),
@@ -123,7 +131,11 @@ DEFAULT_RULES = {
     "floor": 1e-6,
     "fast_threshold": 8.0,
     "slow_threshold": 8.0,
+    "error_pace": 1.0,
+    "patience": 32.0,
+    "servo": 1.0,
     "settle": 2.5,
+    "birth_light": 2.5,
     "zone": 2.0,
     "exclusion": 1.0,
     "usurp": 2.0,
@@ -135,7 +147,7 @@ DEFAULT_RULES = {
 # rows of the hot arrays, one column per branch
 Y, V, COS, SIN, GAIN, VOICED, ERROR = range(7)
 # rows of the sums over the samples of a branch's present tick
-EY, EV, YY, VV, JOINT, TIME, STEP, COUNT = range(8)
+EY, EV, YY, VV, EE, JOINT, TIME, STEP, COUNT = range(9)
 # rows of the listeners' poles, rotors and statistics, one column per cell
 P1_RE, P1_IM, P2_RE, P2_IM, MARK_RE, MARK_IM, H1_RE, H1_IM, H2_RE, H2_IM = range(10)
 ROT_RE, ROT_IM, FILL = range(3)

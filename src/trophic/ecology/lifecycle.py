@@ -14,6 +14,7 @@ from trophic.ecology.layout import (
     ADVANCE_RE,
     COUNT,
     DEAD,
+    EE,
     EV,
     EY,
     FAST,
@@ -35,12 +36,32 @@ from trophic.ecology.layout import (
 
 
 @njit(cache=True, nogil=True)
+def stored(k, hot, b):
+    """Energy |z|^2/(4 gamma) that a branch holds."""
+    return (hot[Y, k] * hot[Y, k] + hot[V, k] * hot[V, k]) / (4.0 * b.gamma)
+
+
+@njit(cache=True, nogil=True)
+def set_gamma(k, gamma, hot, branches, shared):
+    """Change a branch's damping, and book the work |z|^2 (1/gamma' - 1/gamma)/4 if it is voiced."""
+    b = branches[k]
+    before = stored(k, hot, b)
+    b.gamma = gamma
+    if b.status == ADULT:
+        shared.mass_work += stored(k, hot, b) - before
+
+
+@njit(cache=True, nogil=True)
 def die(k, hot, branches, shared, heir):
     """Free the slot; a voiced branch's phasor goes to its heir (slot, or -1)."""
     b = branches[k]
-    if heir >= 0:
-        hot[Y, heir] += hot[Y, k]
-        hot[V, heir] += hot[V, k]
+    if b.status == ADULT:
+        shared.exchanged -= stored(k, hot, b)
+        if heir >= 0:
+            shared.exchanged -= stored(heir, hot, branches[heir])
+            hot[Y, heir] += hot[Y, k]
+            hot[V, heir] += hot[V, k]
+            shared.exchanged += stored(heir, hot, branches[heir])
     hot[Y, k] = 0.0
     hot[V, k] = 0.0
     b.status = DEAD
@@ -54,11 +75,14 @@ def die(k, hot, branches, shared, heir):
 
 
 @njit(cache=True, nogil=True)
-def promote(b, rules):
+def promote(k, hot, branches, shared, rules):
+    """A larva is voiced: from now on it explains the input."""
+    b = branches[k]
     b.status = ADULT
     b.host = 0
     b.voiced_s = 0.0
     b.reserve = max(b.reserve, rules.adult_nats)
+    shared.exchanged += stored(k, hot, b)
 
 
 @njit(cache=True, nogil=True)
@@ -126,7 +150,7 @@ def settle_colony(k, hot, branches, shared, joint, step, rules):
         if branches[j].host == k + 1:
             branches[j].host = 0
             if branches[j].reserve > rules.adult_nats:
-                promote(branches[j], rules)
+                promote(j, hot, branches, shared, rules)
     die(k, hot, branches, shared, -1)
     return True
 
@@ -144,7 +168,7 @@ def judge(k, hot, branches, posterior, shared, rules):
         return
     if b.status == LARVA:
         if b.reserve > rules.adult_nats and b.host == 0:
-            promote(b, rules)
+            promote(k, hot, branches, shared, rules)
             usurp(k, hot, branches, shared, rules)
         elif b.reserve < -rules.larva_debt:
             die(k, hot, branches, shared, -1)
@@ -155,7 +179,7 @@ def judge(k, hot, branches, posterior, shared, rules):
         return
     lightest = b.omega / (2.0 * rules.m_min)
     if insolvent and b.gamma < 0.99 * lightest and b.overlap < 0.5:
-        b.gamma = min(2.0 * b.gamma, lightest)  # burn mass before dying
+        set_gamma(k, min(2.0 * b.gamma, lightest), hot, branches, shared)  # burn mass before dying
         b.reserve = 0.5 * rules.adult_nats
         return
     heir = -1
@@ -178,17 +202,16 @@ def live(k, hot, sums, branches, stats, omega, rate, layer, shared, rules):
     yy = sums[YY, k]
     power = (yy + sums[VV, k]) / n + 1e-300
     joint = sums[JOINT, k]
-    for row in range(8):
+    error_power = sums[EE, k] / n
+    for row in range(9):
         sums[row, k] = 0.0
     b.age_s += step
     if b.status == ADULT:
         b.voiced_s += step
     floor = max(rules.floor * shared.input_power, 1e-30)
-    level = 0
-    b.noise = evidence.background(b, level, stats, omega, rate, layer, shared.h, shared.elapsed_s, floor)
-    quiet = b.noise
-    if level > 0:
-        quiet = min(quiet, evidence.background(b, 0, stats, omega, rate, layer, shared.h, shared.elapsed_s, floor))
+    b.noise = evidence.background(b, stats, omega, rate, layer, shared.h, shared.elapsed_s, floor)
+    b.error_power += min(1.0, max(rules.error_pace * b.gamma * step, step / b.age_s)) * (error_power - b.error_power)
+    quiet = max(floor, min(b.noise, b.error_power))
     posterior = 2.0 * b.noise * b.gamma * shared.h
     shrink = power / (power + posterior)
     r_re = 2.0 * ey / (n * power)
@@ -205,18 +228,16 @@ def live(k, hot, sums, branches, stats, omega, rate, layer, shared, rules):
             b.colony = 0.0
             b.colony_fast = 0.0
     food = market.trade(k, branches, step, rules)
-    gamma = b.gamma
     against = tuning.objection(b, r_re, r_im, precision, step, rules)
     tuning.weigh(b, r_re, r_im, precision, shrink, step, rules, food)
     tuning.tune(b, r_im, shrink, step, rules)
     b.omega = min(max(b.omega, rules.omega_min), rules.omega_max)
-    tuning.reweigh(b, against, step, rules, food)
-    if b.status == LARVA and b.gamma > b.gamma_birth:
-        b.gamma = b.gamma_birth
-    tuning.cohere(b, hot[Y, k], hot[V, k], power, time, step)
+    gamma = tuning.reweigh(b, against, step, rules, food)
+    if b.status == LARVA:
+        gamma = min(gamma, b.gamma_birth)
+    set_gamma(k, gamma, hot, branches, shared)
+    tuning.cohere(b, hot[Y, k], hot[V, k], power, time, step, rules)
     judge(k, hot, branches, posterior, shared, rules)
-    if b.status == ADULT:
-        shared.mass_work -= (hot[Y, k] ** 2 + hot[V, k] ** 2) * (b.gamma - gamma) / (4.0 * gamma * gamma)
 
 
 @njit(cache=True, nogil=True)
@@ -310,7 +331,7 @@ def slot_for(branches):
 def bear(k, cell, level, omega_new, host, hot, sums, branches, poles, stats, omega, rate, layer, reference, shared, rules):
     """A larva with the cell's phasor (its off-centre response undone), frequency and quality."""
     b = branches[k]
-    for row in range(8):
+    for row in range(9):
         sums[row, k] = 0.0
     a = rate[cell]
     for j in range(branches.shape[0]):
@@ -331,8 +352,8 @@ def bear(k, cell, level, omega_new, host, hot, sums, branches, poles, stats, ome
     b.born_s = shared.time_s
     b.age_s = 0.0
     b.voiced_s = 0.0
-    b.gamma = a / 1.5
-    b.gamma_birth = a / 1.5
+    b.gamma_birth = a / 1.5 * (rules.birth_light if level == 0 else 1.0)
+    b.gamma = b.gamma_birth
     b.omega = min(max(omega_new, rules.omega_min), rules.omega_max)
     b.chirp = 0.0
     b.q_re = 0.0
@@ -342,6 +363,7 @@ def bear(k, cell, level, omega_new, host, hot, sums, branches, poles, stats, ome
     b.qq_re = 0.0
     b.qq_im = 0.0
     b.misfit = 0.0
+    b.error_power = 0.0
     b.virial = 0.0
     b.noise = reference / shared.h
     b.gain_ey = 0.0
@@ -355,11 +377,14 @@ def bear(k, cell, level, omega_new, host, hot, sums, branches, poles, stats, ome
     b.clock_re = 1.0
     b.clock_im = 0.0
     b.centre = b.omega
+    b.centre_once = b.omega
+    b.centre_twice = b.omega
     b.low_re = z_re
     b.low_im = z_im
     b.power = power
     b.low_power = power
-    b.kappa = a / 1.5
+    b.kappa = b.gamma_birth
+    b.log_width = math.log(b.kappa)
     b.share = 1.0 / (branches.shape[0] + 1.0)
     hot[Y, k] = z_re
     hot[V, k] = z_im

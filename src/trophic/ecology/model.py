@@ -27,6 +27,7 @@ from trophic.ecology.layout import (
     V,
     Y,
 )
+from trophic.instruments.energy import EnergyLedger, stored_energy
 from trophic.runtime.clock import Clock
 from trophic.runtime.contract import Chunk, Model, State
 from trophic.runtime.guard import admit
@@ -105,7 +106,7 @@ class Ecology(Model[EcologyState, EcologyInfo]):
         return EcologyState(
             clock=Clock.new(c),
             hot=np.zeros((c, 7, k), dtype=real),
-            sums=np.zeros((c, 8, k)),
+            sums=np.zeros((c, 9, k)),
             branches=np.zeros((c, k), dtype=BRANCH),
             poles=np.zeros((c, 10, b), dtype=real),
             rotors=np.zeros((c, 3, b), dtype=real),
@@ -163,6 +164,23 @@ class Ecology(Model[EcologyState, EcologyInfo]):
             n_bad=n_bad,
         )
 
+    def energy(self, state: EcologyState, channel: int = 0) -> EnergyLedger:
+        """Where the energy went since the first sample, in signal^2 seconds; see `EnergyLedger`."""
+        shared, b = state.shared[channel], state.branches[channel]
+        voiced = b["status"] == ADULT
+        z = state.hot[channel, Y] + 1j * state.hot[channel, V]
+        level_gamma = float(shared["level_gamma"])
+        stored = stored_energy(z[voiced], b["gamma"][voiced])
+        if level_gamma > 0:
+            stored += stored_energy([shared["level"]], [level_gamma])
+        return EnergyLedger(
+            stored=stored,
+            supplied=float(shared["supplied"]),
+            heat=float(shared["heat"]),
+            mass_work=float(shared["mass_work"]),
+            exchanged=float(shared["exchanged"]),
+        )
+
     def components(self, state: EcologyState, channel: int = 0) -> NDArray[np.void]:
         b = state.branches[channel]
         z = state.hot[channel, Y] + 1j * state.hot[channel, V]
@@ -176,7 +194,7 @@ class Ecology(Model[EcologyState, EcologyInfo]):
         table["amplitude"] = np.where(rhythm, np.sqrt(b["power"]), np.abs(z))
         table["phase_rad"] = np.angle(z)
         table["mass"] = b["omega"] / (2 * b["gamma"])
-        table["bandwidth_hz"] = b["kappa"] / np.pi
+        table["bandwidth_hz"] = np.exp(b["log_width"]) / np.pi
         table["share"] = b["share"]
         table["born_s"] = b["born_s"]
         table["evidence_nats"] = b["reserve"]

@@ -68,21 +68,20 @@ def objection(b, r_re, r_im, precision, step, rules):
 def reweigh(b, objection_nats, step, rules, food):
     """m' = (omega/8) food while nothing objects; m <- m e^-delta when the objection is proven."""
     b.misfit = max(0.0, b.misfit + objection_nats)
+    gamma = b.gamma
     if b.misfit > rules.lighten_nats:
         b.misfit = 0.0
-        b.gamma *= math.exp(rules.lighten_step)
+        gamma *= math.exp(rules.lighten_step)
     else:
-        mass = b.omega / (2.0 * b.gamma)
+        mass = b.omega / (2.0 * gamma)
         hold = max(0.0, 1.0 - 2.0 * b.misfit / rules.lighten_nats)
         mass += rules.growth * b.omega * step * min(1.0, food) * (hold if food > 0.0 else 1.0)
-        b.gamma = b.omega / (2.0 * mass)
-    heaviest = b.omega / (2.0 * rules.m_min)
-    if b.gamma > heaviest:
-        b.gamma = heaviest
+        gamma = b.omega / (2.0 * mass)
+    return min(gamma, b.omega / (2.0 * rules.m_min))
 
 
 @njit(cache=True, nogil=True)
-def cohere(b, y, v, power, time, step):
+def cohere(b, y, v, power, time, step, rules):
     """Linewidth kappa: the rate at which a low-pass of the phasor keeps half of its power.
 
     A phasor of linewidth kappa (Ornstein-Uhlenbeck, in the clock of its centre frequency) keeps
@@ -103,7 +102,12 @@ def cohere(b, y, v, power, time, step):
     b.power += slow * (power - b.power)
     b.low_power += slow * (b.low_re * b.low_re + b.low_im * b.low_im - b.low_power)
     weight = min(4.0, power / (b.power + 1e-300))
-    b.centre += slow * weight * (b.omega + 2.0 * b.gamma * b.virial - b.centre)
+    late = min(1.0, max(b.kappa * step / rules.patience, 3.0 * step / b.age_s))
+    mix = min(1.0, late * weight)
+    b.centre_once += mix * (b.omega + 2.0 * b.gamma * b.virial - b.centre_once)
+    b.centre_twice += mix * (b.centre_once - b.centre_twice)
+    b.centre = 2.0 * b.centre_once - b.centre_twice
     kept = b.low_power / (b.power + 1e-300)
-    b.kappa *= math.exp(b.kappa * step * (0.5 - kept))
+    b.kappa *= math.exp(rules.servo * b.kappa * step * (0.5 - kept))
     b.kappa = min(max(b.kappa, 1.0 / b.age_s), 0.5 * b.omega)
+    b.log_width += late * (math.log(b.kappa) - b.log_width)
