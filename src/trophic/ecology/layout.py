@@ -101,6 +101,7 @@ RULES = np.dtype(
         ("settle", "f8"),
         ("birth_light", "f8"),
         ("zone", "f8"),
+        ("colony_zone", "f8"),
         ("exclusion", "f8"),
         ("usurp", "f8"),
         # market
@@ -137,6 +138,7 @@ DEFAULT_RULES = {
     "settle": 2.5,
     "birth_light": 2.5,
     "zone": 2.0,
+    "colony_zone": 1.0,
     "exclusion": 1.0,
     "usurp": 2.0,
     "reserve_share": 1.0,

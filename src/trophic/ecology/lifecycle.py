@@ -136,9 +136,9 @@ def settle_colony(k, hot, branches, shared, joint, step, rules):
     decide) and has to be worth U_on nats within one memory.
     """
     b = branches[k]
-    pace = 1e300
+    pace = b.gamma
     for j in range(branches.shape[0]):
-        if branches[j].host == k + 1:
+        if branches[j].host == k + 1 and branches[j].reserve > rules.adult_nats:
             pace = min(pace, branches[j].gamma_birth)
     nats = joint / (2.0 * b.noise)
     mix = min(1.0, 2.0 * pace * step)
@@ -297,10 +297,10 @@ def vacancy(omega_new, a, level, branches, rules):
             continue
         if is_stuck(b, a):
             continue
-        zone = rules.zone * b.gamma
+        zone = (rules.zone if b.host == 0 else rules.colony_zone) * b.gamma
         settled = b.voiced_s if b.status == ADULT else b.age_s
         if settled * a < 6.0:
-            zone = max(zone, 2.0 * a)
+            zone = max(zone, (rules.zone if b.host == 0 else rules.colony_zone) * a)
         if gap < zone:
             return -1
     return host
