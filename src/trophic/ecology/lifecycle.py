@@ -352,7 +352,9 @@ def bear(k, cell, level, omega_new, host, hot, sums, branches, poles, stats, ome
     b.born_s = shared.time_s
     b.age_s = 0.0
     b.voiced_s = 0.0
-    b.gamma_birth = a / 1.5 * (rules.birth_light if level == 0 else 1.0)
+    b.gamma_birth = a / 1.5 * (rules.birth_light if level == 0 else rules.birth_fine)
+    if host == 0:
+        b.gamma_birth = max(b.gamma_birth, rules.young / shared.elapsed_s)
     b.gamma = b.gamma_birth
     b.omega = min(max(omega_new, rules.omega_min), rules.omega_max)
     b.chirp = 0.0
