@@ -1,15 +1,20 @@
-"""How fast is it? Samples per second, beside resonator banks and an STFT: ``python -m benchmarks.speed``.
+"""How fast is it? Time per sample, beside resonator banks and an STFT: ``python -m benchmarks.speed``.
 
-Writes ``speed.md`` and ``speed.png`` into ``--out``. Every number is the median of ``--repeats`` runs in this one
-process; rivals are also given as a ratio, which travels better between machines than a time.
+Writes ``speed.md`` and ``speed.png`` into ``--out``. All jobs are timed in turn, round after round, so that a machine
+that slows down slows all alike; a number is the median over rounds, with the range. Single streams are judged by
+the processor time of this process, which neighbours on the machine disturb less than wall time; several streams, which
+run in threads, by wall time, which says something only on idle cores: the load is printed with the result.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import matplotlib
@@ -30,49 +35,52 @@ F_MIN, F_MAX = 2.0, 450.0
 CHUNK = 4096
 TRACK_EVERY = 10
 
-Timing = tuple[str, float]  # what, seconds per sample
+Work = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something to time: ``work`` processes ``n_samples`` samples. ``group`` and ``label`` say where it is reported."""
+
+    group: str
+    label: str
+    work: Work
+    n_samples: int
+    wall: bool = False
+
+
+Timings = dict[Job, list[float]]  # microseconds per sample, one per round
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
-    n = options.samples
-    base = ecology_seconds(n, options.repeats)
-    growth = {
-        "branches": [
-            (str(k), ecology_seconds(n, options.repeats, n_branches=k, n_tones=min(k, 24))) for k in (4, 8, 16, 32, 64)
-        ],
-        "tones present": [(str(k), ecology_seconds(n, options.repeats, n_tones=k)) for k in (0, 1, 4, 8, 12)],
-        "lowest frequency, Hz": [
-            (f"{f:g}", ecology_seconds(n, options.repeats, f_min_hz=f)) for f in (20.0, 2.0, 0.2, 0.02)
-        ],
-        "streams": [(str(c), ecology_seconds(n, options.repeats, n_channels=c)) for c in (1, 2, 4, 8)],
-    }
-    rivals = [
-        ("ecology, float64", base),
-        ("ecology, float32", ecology_seconds(n, options.repeats, precision="float32")),
-        *[(name, seconds / n) for name, seconds in rival_seconds(n, options.repeats)],
-    ]
-    draw(growth, rivals, options.out)
-    report.write(options.out / "speed.md", page(growth, rivals, options))
+    load_before = os.getloadavg()[0]
+    timings = measure([*ecology_jobs(options.samples), *rival_jobs(options.samples)], options.rounds)
+    load = f"load average {load_before:.1f} before and {os.getloadavg()[0]:.1f} after, on {os.cpu_count()} cores"
+    draw(timings, options.out)
+    report.write(options.out / "speed.md", page(timings, options, load))
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--samples", type=int, default=200_000)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--samples", type=int, default=50_000)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     return parser.parse_args(arguments)
 
 
-def median_seconds(work: Callable[[], object], repeats: int) -> float:
-    """Median wall time of ``work``, after one run that compiles and warms up."""
-    work()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+def measure(jobs: Sequence[Job], rounds: int) -> Timings:
+    """Microseconds per sample of every job in every round, after one run of each that compiles and warms up."""
+    for job in jobs:
+        job.work()
+    timings: Timings = {job: [] for job in jobs}
+    for _ in range(rounds):
+        for job in jobs:
+            clock = time.perf_counter if job.wall else time.process_time
+            start = clock()
+            job.work()
+            timings[job].append(1e6 * (clock() - start) / job.n_samples)
+    return timings
 
 
 def tones_in_noise(n_samples: int, n_tones: int) -> Array:
@@ -85,17 +93,34 @@ def tones_in_noise(n_samples: int, n_tones: int) -> Array:
     return g.tones(t, g.spread_frequencies(n_tones, 8.0, 400.0, 1.1, rng), 1.0, 0.3) + noise
 
 
-def ecology_seconds(
+def ecology_jobs(n: int) -> list[Job]:
+    """The ecology as it comes, and along everything that may grow."""
+    band = f"{F_MIN:g}..{F_MAX:g} Hz"
+    jobs = [Job("method", f"ecology, {band}, {p}", ecology_work(n, precision=p), n) for p in ("float64", "float32")]
+    for k in (4, 8, 16, 32, 64):
+        jobs.append(Job("branches, as many tones up to 24", str(k), ecology_work(n, k, min(k, 24)), n))
+    for k in (0, 1, 4, 8, 12):
+        jobs.append(Job("tones present, 16 branches", str(k), ecology_work(n, n_tones=k), n))
+    for f in (20.0, 2.0, 0.2, 0.02):
+        jobs.append(Job("lowest frequency, Hz", f"{f:g}", ecology_work(n, f_min_hz=f), n))
+    for f in (25.0, 50.0, 100.0, 200.0, 450.0):
+        jobs.append(Job("highest frequency, Hz, at 1000 Hz", f"{f:g}", ecology_work(n, f_max_hz=f), n))
+    for c in (1, 2, 4):
+        jobs.append(Job("streams in threads (wall time)", str(c), ecology_work(n, n_channels=c), n * c, wall=True))
+    return jobs
+
+
+def ecology_work(
     n_samples: int,
-    repeats: int,
     n_branches: int = 16,
     n_tones: int = 5,
     f_min_hz: float = F_MIN,
+    f_max_hz: float = F_MAX,
     n_channels: int = 1,
     precision: str = "float64",
-) -> float:
-    """Seconds per sample, all layers on; with several streams, wall time over the samples of all of them."""
-    model = Ecology(f_min_hz, F_MAX, n_branches, n_channels, track_every=TRACK_EVERY, precision=precision)
+) -> Work:
+    """A run from birth through the whole signal, in chunks."""
+    model = Ecology(f_min_hz, f_max_hz, n_branches, n_channels, track_every=TRACK_EVERY, precision=precision)
     x = np.repeat(tones_in_noise(n_samples, n_tones)[:, None], n_channels, axis=1)
     chunks = [Chunk(x[i : i + CHUNK], i, 1 / FS) for i in range(0, n_samples, CHUNK)]
 
@@ -104,7 +129,7 @@ def ecology_seconds(
         for chunk in chunks:
             model.advance(state, chunk)
 
-    return median_seconds(work, repeats) / (n_samples * n_channels)
+    return work
 
 
 @njit(cache=True, fastmath=True)
@@ -127,38 +152,53 @@ def rotators(quality: float) -> tuple[Array, Array]:
     return omega, omega / (2 * quality)
 
 
-def rival_seconds(n_samples: int, repeats: int) -> list[Timing]:
-    """Seconds for the whole signal of fixed analyses with the resolution of the ecology's listeners.
+def rival_jobs(n_samples: int) -> list[Job]:
+    """Fixed analyses with the resolution of the ecology's listeners.
 
     The banks have Q 8 and Q 64, one rotator per linewidth, and only report power. The STFT has the resolution of Q 64
     at the middle of the band (30 Hz), a 2-second Hann window, at the ecology's frame rate and at every sample.
     """
     x = tones_in_noise(n_samples, 5)
-    timings = []
+    jobs = []
     for quality in (8.0, 64.0):
         omega, rate = rotators(quality)
+        turn = np.exp((1j * omega - rate) / FS)
         for real in (np.float64, np.float32):
-            turn = np.exp((1j * omega - rate) / FS)
             bank = [a.astype(real) for a in (turn.real, turn.imag, 2 * rate / FS, np.zeros(len(omega)))]
-            signal = x.astype(real)
             name = f"resonator bank, Q {quality:g}, {len(omega)} rotators, {np.dtype(real)}"
-            timings.append((name, median_seconds(lambda s=signal, b=bank: resonator_bank(s, *b), repeats)))
+            jobs.append(Job("method", name, partial(resonator_bank, x.astype(real), *bank), n_samples))
     window = get_window("hann", round(2 * FS))
-    for hop, samples in ((TRACK_EVERY, n_samples), (1, min(n_samples, 20_000))):
+    for hop, n in ((TRACK_EVERY, n_samples), (1, min(n_samples, 10_000))):
         transform = ShortTimeFFT(window, hop, FS)
-        seconds = median_seconds(lambda t=transform, k=samples: t.spectrogram(x[:k]), repeats)
-        timings.append((f"STFT, 2 s Hann window, hop {hop}", seconds * n_samples / samples))
-    return timings
+        jobs.append(Job("method", f"STFT, 2 s Hann window, hop {hop}", partial(transform.spectrogram, x[:n]), n))
+    return jobs
 
 
-def page(growth: dict[str, list[Timing]], rivals: list[Timing], options: argparse.Namespace) -> list[str]:
+def spread(values: Sequence[float]) -> str:
+    """Median and range over rounds."""
+    return f"{statistics.median(values):.3g} ({min(values):.3g}..{max(values):.3g})"
+
+
+def grouped(timings: Timings) -> dict[str, list[Job]]:
+    groups: dict[str, list[Job]] = {}
+    for job in timings:
+        groups.setdefault(job.group, []).append(job)
+    return groups
+
+
+def page(timings: Timings, options: argparse.Namespace, load: str) -> list[str]:
     """The whole page, as lines."""
-    base = rivals[0][1]
-    rows = [(name, f"{1e6 * s:.3f}", f"{1e-6 / s:.2f}", f"{s / base:.2f}") for name, s in rivals]
+    groups = grouped(timings)
+    methods = groups.pop("method")
+    base = statistics.median(timings[methods[0]])
+    rows = []
+    for job in methods:
+        median = statistics.median(timings[job])
+        rows.append((job.label, spread(timings[job]), f"{1 / median:.3g}", f"{median / base:.3g}"))
     lines = ["# Speed", "", "Generated; do not edit.", "", *report.provenance("benchmarks.speed")]
     lines += [
-        f"- {options.samples} samples, band {F_MIN:g}..{F_MAX:g} Hz at {FS:g} Hz, five tones in noise, 16 branches, "
-        f"median of {options.repeats}, one core",
+        f"- {options.samples} samples at {FS:g} Hz, five tones in noise and 16 branches unless varied",
+        f"- median (range) of {options.rounds} interleaved rounds, processor time of one core; {load}",
         "",
         *report.table(("method", "us per sample", "M samples/s", "time / ecology"), rows),
         "",
@@ -167,26 +207,28 @@ def page(growth: dict[str, list[Timing]], rivals: list[Timing], options: argpars
         "![Growth](speed.png)",
         "",
     ]
-    for name, timings in growth.items():
-        header = (name, *(label for label, _ in timings))
-        lines += [*report.table(header, [("us per sample", *(f"{1e6 * s:.3f}" for _, s in timings))]), ""]
-    streams = growth["streams"]
-    gain = streams[0][1] / min(seconds for _, seconds in streams)
-    return [*lines, f"Several streams run in parallel threads: up to {gain:.1f} times the samples per second of one."]
+    for name, jobs in groups.items():
+        header = (name, *(job.label for job in jobs))
+        lines += [*report.table(header, [("us per sample", *(spread(timings[job]) for job in jobs))]), ""]
+    return lines
 
 
-def draw(growth: dict[str, list[Timing]], rivals: list[Timing], out: Path) -> None:
-    """Cost against each thing that may grow, and the rivals' times."""
+def draw(timings: Timings, out: Path) -> None:
+    """Cost against each thing that may grow, and the rivals' times; bars are the range over rounds."""
     out.mkdir(parents=True, exist_ok=True)
-    figure, axes = plt.subplots(1, len(growth) + 1, figsize=(16, 3.6), layout="constrained")
-    for axis, (name, timings) in zip(axes, growth.items()):
-        axis.plot([label for label, _ in timings], [1e6 * s for _, s in timings], "o-")
-        axis.set(xlabel=name, ylim=(0, None))
-    axes[0].set_ylabel("us per sample of one stream")
-    names = [name for name, _ in rivals][::-1]
-    axes[-1].barh(names, [1e6 * s for _, s in rivals][::-1], color="C1")
-    axes[-1].set(xscale="log", xlabel="us per sample")
-    axes[-1].tick_params(axis="y", labelsize=7)
+    groups = grouped(timings)
+    methods = groups.pop("method")[::-1]
+    figure, axes = plt.subplots(2, 3, figsize=(14, 7), layout="constrained")
+    for axis, (name, jobs) in zip(axes.flat, groups.items()):
+        rounds = np.array([timings[job] for job in jobs])
+        middle = np.median(rounds, axis=1)
+        reach = [middle - rounds.min(axis=1), rounds.max(axis=1) - middle]
+        axis.errorbar([job.label for job in jobs], middle, reach, fmt="o-", capsize=3)
+        axis.set(xlabel=name, ylabel="us per sample", ylim=(0, None))
+    last = axes.flat[-1]
+    last.barh([job.label for job in methods], [statistics.median(timings[job]) for job in methods], color="C1")
+    last.set(xscale="log", xlabel="us per sample")
+    last.tick_params(axis="y", labelsize=7)
     figure.savefig(out / "speed.png", dpi=110)
     plt.close(figure)
 

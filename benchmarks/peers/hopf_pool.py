@@ -4,7 +4,8 @@
     omega_k' = -epsilon F y_k/r_k,    alpha_k' = eta x_k F,    F = input - sum alpha_k x_k
 
 The rotation of a sample is exact, the rest one Euler step. Told the number of lines; frequencies start log-spaced
-across the band. Settings (epsilon and eta in 1/s): the best of 30 on tuning draws of five tones.
+across the band. Settings: epsilon 100/s, eta 1/s; of 30 tried on 8 tuning draws of five tones (epsilon 1..300, eta
+0.1..10) it found 1.4 lines, the best 1.5, and it learns amplitudes within a few seconds.
 
 Source: L. Righetti, J. Buchli, A. J. Ijspeert, "Adaptive frequency oscillators and applications", The Open Cybernetics
 and Systemics Journal 3 (2009) 64-69.

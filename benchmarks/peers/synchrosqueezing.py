@@ -1,8 +1,8 @@
 """Synchrosqueezed wavelet transform (package ssqueezepy) and its ridges, told the true number of lines.
 
 A ridge selects the bins that are inverted into one mode; the mode's frequency is the phase advance of its analytic
-signal (finer than the bins, which are 2 % wide), averaged over a frame, and over the last three seconds for the answer at
-the end.
+signal (finer than the bins, which are 2 % wide), averaged over a frame, and over the last three seconds for the
+answer at the end.
 
 Source: I. Daubechies, J. Lu, H.-T. Wu, "Synchrosqueezed wavelet transforms: an empirical mode decomposition-like tool",
 Appl. Comput. Harmon. Anal. 30 (2011) 243-261.

@@ -111,7 +111,7 @@ def earn(b, ey, yy, power, posterior, step, rules):
 def save(b, income, step, rules):
     """Reserve of nats: income less upkeep, capped, so that nobody lives on old merits."""
     if b.status == LARVA:
-        cost = rules.larva_upkeep * b.gamma_birth
+        cost = rules.larva_upkeep * b.gamma
     else:
         cost = (rules.upkeep + rules.leak * b.reserve) * b.gamma
     b.reserve += income - cost * step * (1.0 + rules.predation * b.overlap * b.overlap)

@@ -170,7 +170,9 @@ def judge(k, hot, branches, posterior, shared, rules):
         if b.reserve > rules.adult_nats and b.host == 0:
             promote(k, hot, branches, shared, rules)
             usurp(k, hot, branches, shared, rules)
-        elif b.reserve < -rules.larva_debt:
+        elif b.reserve < -rules.larva_debt or (
+            b.age_s * b.gamma_birth > 2.0 and 2.0 * b.gain_yy < rules.larva_ghost * posterior
+        ):
             die(k, hot, branches, shared, -1)
         return
     insolvent = b.reserve < rules.starve * rules.adult_nats
