@@ -1,8 +1,8 @@
 """Peers: other methods behind the same door, ``decompose(x, times_s, sample_rate_hz, f_min_hz, f_max_hz, n)``.
 
 Packages where a maintained one exists (vmdpy, ssqueezepy), small clean implementations from the papers otherwise. Every
-peer has one setting for all cases, chosen on tuning seeds or the package's own, stated in its file. What a peer is told beyond the
-signal is stated in the table: some are given the true number of lines.
+peer has one setting for all cases, chosen on tuning seeds or the package's own, stated in its file. What a peer is told
+beyond the signal is stated in the table: some are given the true number of lines.
 """
 
 from __future__ import annotations

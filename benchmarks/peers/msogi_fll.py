@@ -4,8 +4,8 @@
 
 Between samples the rotation is exact and the shared error decays exactly, so that no setting can make the integration
 unstable. Told the number of lines; frequencies start log-spaced across the band. Settings: k 0.1, Gamma 0.3 k omega/2,
-of 25 tried (k 0.03..1.4, Gamma 0.03..3) on 8 tuning draws each the best compromise: 3.0 of five tones found (the most was
-3.25) and a sweep tracked .94 (there .56).
+of 25 tried (k 0.03..1.4, Gamma 0.03..3) on 8 tuning draws each the best compromise: 3.0 of five tones found (the most
+was 3.25) and a sweep tracked .94 (there .56).
 
 Source: P. Rodriguez, A. Luna, I. Candela et al., "Multiresonant frequency-locked loop for grid synchronization of power
 converters under distorted grid conditions", IEEE Trans. Ind. Electron. 58 (2011) 127-138.

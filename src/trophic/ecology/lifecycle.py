@@ -86,13 +86,42 @@ def promote(k, hot, branches, shared, rules):
 
 
 @njit(cache=True, nogil=True)
+def absorb(elder, younger, retune, hot, branches, shared):
+    """Two voiced branches become one: the elder's life, the sum of their phasors.
+
+    With ``retune`` the elder takes over the younger's frequency and damping: the tone has moved, or
+    the younger hears it better. The output of the ecology does not change.
+    """
+    old = branches[elder]
+    new = branches[younger]
+    if retune:
+        old.omega = new.omega
+        set_gamma(elder, new.gamma, hot, branches, shared)
+        old.q_re = new.q_re
+        old.q_im = new.q_im
+        old.q_omega = new.q_omega
+        old.qq_re = new.qq_re
+        old.qq_im = new.qq_im
+        old.misfit = 0.0
+        old.virial = new.virial
+        old.error_power = new.error_power
+        old.gain_ey = new.gain_ey
+        old.gain_yy = new.gain_yy
+        set_rotor(hot, elder, old.omega, shared.rotor_dt)
+        set_tick(old, shared.h)
+    old.reserve = max(old.reserve, new.reserve)
+    die(younger, hot, branches, shared, elder)
+
+
+@njit(cache=True, nogil=True)
 def usurp(k, hot, branches, shared, rules):
-    """A light newcomer as strong as a heavy adult inside its band takes its place and its phasor.
+    """A light newcomer as strong as half a heavy adult inside its band moves that adult to its place.
 
     When a tone has moved, the heavy branch that stays behind and the newcomer that makes up for it
     explain each other; together they are one branch that has to find its frequency again.
     """
     b = branches[k]
+    heir = -1
     for j in range(branches.shape[0]):
         other = branches[j]
         if j == k or other.status != ADULT or other.gamma > 0.5 * b.gamma:
@@ -100,7 +129,11 @@ def usurp(k, hot, branches, shared, rules):
         if abs(other.omega - b.omega) > rules.usurp * b.gamma:
             continue
         if math.hypot(hot[Y, k], hot[V, k]) > 0.5 * math.hypot(hot[Y, j], hot[V, j]):
-            die(j, hot, branches, shared, k)
+            if heir < 0 or other.power > branches[heir].power:
+                heir = j
+    if heir >= 0:
+        absorb(heir, k, True, hot, branches, shared)
+    return heir
 
 
 @njit(cache=True, nogil=True)
@@ -164,7 +197,12 @@ def judge(k, hot, branches, posterior, shared, rules):
         return
     rival = evidence.rival(k, branches, rules.exclusion)
     if rival >= 0 and b.age_s * b.gamma > 2.0:
-        die(k, hot, branches, shared, rival if b.status == ADULT else -1)
+        if b.status == LARVA:
+            die(k, hot, branches, shared, -1)
+        elif b.born_s < branches[rival].born_s:
+            absorb(k, rival, True, hot, branches, shared)
+        else:
+            absorb(rival, k, False, hot, branches, shared)
         return
     if b.status == LARVA:
         if b.reserve > rules.adult_nats and b.host == 0:
