@@ -50,6 +50,21 @@ def background(b, stats, omega, rate, layer, h, elapsed, floor):
 
 
 @njit(cache=True, nogil=True)
+def ring(b, r_re, r_im, amplitude, step, h, rules):
+    """Background variance per sample from the branch's own innovations, low-passed at 4 gamma.
+
+    Inside a broad hump the flanks are quiet but the place itself is not; a line there has to stand
+    above what its own neighbourhood does.
+    """
+    mix = -math.expm1(-4.0 * b.gamma * step)
+    b.ring_re += mix * (r_re * amplitude - b.ring_re)
+    b.ring_im += mix * (r_im * amplitude - b.ring_im)
+    slow = min(1.0, max(0.5 * b.gamma * step, step / b.age_s))
+    b.ring_power += slow * (b.ring_re * b.ring_re + b.ring_im * b.ring_im - b.ring_power)
+    return b.ring_power / (6.4 * b.gamma * h)
+
+
+@njit(cache=True, nogil=True)
 def overlap(k, branches):
     """rho in [0, 1]: how far the band of branch k lies inside that of a stronger one (predation)."""
     me = branches[k]

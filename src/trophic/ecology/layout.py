@@ -39,6 +39,9 @@ BRANCH = np.dtype(
         ("virial", "f8"),
         # evidence
         ("error_power", "f8"),
+        ("ring_re", "f8"),
+        ("ring_im", "f8"),
+        ("ring_power", "f8"),
         ("noise", "f8"),  # background variance per sample seen by this branch
         ("gain_ey", "f8"),
         ("gain_yy", "f8"),
@@ -97,6 +100,7 @@ RULES = np.dtype(
         ("fast_threshold", "f8"),
         ("slow_threshold", "f8"),
         ("error_pace", "f8"),
+        ("ring", "f8"),
         ("patience", "f8"),
         ("servo", "f8"),
         ("settle", "f8"),
@@ -137,7 +141,8 @@ DEFAULT_RULES = {
     "fast_threshold": 8.0,
     "slow_threshold": 8.0,
     "error_pace": 1.0,
-    "patience": 32.0,
+    "ring": 1.0,
+    "patience": 64.0,
     "servo": 1.0,
     "settle": 2.5,
     "birth_light": 2.5,

@@ -252,6 +252,9 @@ def live(k, hot, sums, branches, stats, omega, rate, layer, shared, rules):
     b.noise = evidence.background(b, stats, omega, rate, layer, shared.h, shared.elapsed_s, floor)
     b.error_power += min(1.0, max(rules.error_pace * b.gamma * step, step / b.age_s)) * (error_power - b.error_power)
     quiet = max(floor, min(b.noise, b.error_power))
+    local = evidence.ring(b, 2.0 * ey / (n * power), -2.0 * ev / (n * power), math.sqrt(power), step, shared.h, rules)
+    if b.host == 0:
+        b.noise = max(b.noise, rules.ring * local)
     posterior = 2.0 * b.noise * b.gamma * shared.h
     shrink = power / (power + posterior)
     r_re = 2.0 * ey / (n * power)
@@ -406,6 +409,9 @@ def bear(k, cell, level, omega_new, host, hot, sums, branches, poles, stats, ome
     b.qq_im = 0.0
     b.misfit = 0.0
     b.error_power = 0.0
+    b.ring_re = 0.0
+    b.ring_im = 0.0
+    b.ring_power = 0.0
     b.virial = 0.0
     b.noise = reference / shared.h
     b.gain_ey = 0.0
