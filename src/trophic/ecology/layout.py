@@ -141,7 +141,7 @@ DEFAULT_RULES = {
     "fast_threshold": 8.0,
     "slow_threshold": 8.0,
     "error_pace": 1.0,
-    "ring": 1.0,
+    "ring": 0.5,
     "patience": 64.0,
     "servo": 1.0,
     "settle": 2.5,

@@ -188,7 +188,8 @@ class Ecology(Model[EcologyState, EcologyInfo]):
         keep = b["status"] == ADULT
         b, z = b[keep], z[keep]
         table = np.zeros(len(b), dtype=COMPONENT)
-        rhythm = b["kappa"] * b["age_s"] > 12.0
+        steady = np.abs(b["centre_once"] - b["centre_twice"]) < np.exp(b["log_width"])
+        rhythm = (b["kappa"] * b["age_s"] > 12.0) & steady
         posterior = 2 * b["noise"] * b["gamma"] * h
         table["frequency_hz"] = np.where(rhythm, b["centre"], b["omega"]) / (2 * np.pi)
         table["amplitude"] = np.where(rhythm, np.sqrt(b["power"]), np.abs(z))
