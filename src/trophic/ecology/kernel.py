@@ -57,7 +57,7 @@ def refresh(dt, hot, branches, rotors, omega, rate, n_coarse, shared, rules):
     elif abs(h - shared.rotor_h) > 1e-3 * h:
         spores.set_rotors(rotors, omega, rate, 0, n_coarse, dt, h)
         shared.rotor_h = h
-    level_gamma = max(0.25 * rules.omega_min, 1.0 / shared.elapsed_s)
+    level_gamma = max(rules.level_pace * rules.omega_min, 1.0 / shared.elapsed_s)
     if abs(h - shared.gain_h) > 1e-3 * h or level_gamma < 0.9 * shared.level_gamma or shared.level_gamma == 0.0:
         if shared.level_gamma > 0.0:
             shared.mass_work += 0.25 * shared.level * shared.level * (1.0 / level_gamma - 1.0 / shared.level_gamma)
@@ -66,6 +66,14 @@ def refresh(dt, hot, branches, rotors, omega, rate, n_coarse, shared, rules):
         for k in range(branches.shape[0]):
             if branches[k].status != DEAD:
                 lifecycle.set_tick(branches[k], h)
+
+
+@njit(cache=True, nogil=True)
+def drift_level(dt, shared):
+    """The branch at zero frequency follows the trend; what that stores is booked as work."""
+    before = shared.level
+    shared.level += shared.slope * dt
+    shared.mass_work += 0.25 * (shared.level * shared.level - before * before) / shared.level_gamma
 
 
 @njit(cache=True, nogil=True)
@@ -168,8 +176,14 @@ def run_channel(
             continue
         keep_time(dt, shared)
         refresh(dt, hot, branches, rotors, omega, rate, n_coarse, shared, rules)
+        if shared.n == 1:  # an offset is not an event: the level starts where the signal does
+            shared.level = x
+            shared.exchanged += 0.25 * x * x / shared.level_gamma
+        drift_level(dt, shared)
         xi = x - shared.level - flow.rotate(hot, n_branches)
         shared.level += 2.0 * shared.level_gamma * shared.gain * xi
+        if shared.elapsed_s * rules.omega_min > 4.0:
+            shared.slope += shared.level_gamma * shared.level_gamma * shared.h * xi
         residual[i] = xi
         account(x, xi, shared, rules)
         light = spores.light_voice(hot, branches, rules.light_mass) if shared.n_light > 0 else 0.0

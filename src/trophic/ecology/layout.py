@@ -101,6 +101,7 @@ RULES = np.dtype(
         ("slow_threshold", "f8"),
         ("error_pace", "f8"),
         ("ring", "f8"),
+        ("level_pace", "f8"),
         ("patience", "f8"),
         ("servo", "f8"),
         ("settle", "f8"),
@@ -142,6 +143,7 @@ DEFAULT_RULES = {
     "slow_threshold": 8.0,
     "error_pace": 1.0,
     "ring": 0.5,
+    "level_pace": 0.25,
     "patience": 64.0,
     "servo": 1.0,
     "settle": 2.5,
@@ -180,6 +182,7 @@ SHARED = np.dtype(
         ("input_power", "f8"),
         ("level", "f8"),  # the branch at zero frequency
         ("level_gamma", "f8"),
+        ("slope", "f8"),  # its drift, signal units per second
         ("n_colony", "i8"),
         ("n_light", "i8"),
         ("hosts_heard", "i8"),
