@@ -269,7 +269,17 @@ def component_table(components: NDArray[np.void], time_axis: TimeAxis = "seconds
     if not len(components):
         return []
     unit = frequency_unit(float(np.exp(np.log(components["frequency_hz"]).mean())), time_axis)
-    rows = [(f"frequency ({unit.symbol})", "period", "amplitude", "phase (rad)", f"linewidth ({unit.symbol})", "mass", "share")]
+    rows = [
+        (
+            f"frequency ({unit.symbol})",
+            "period",
+            "amplitude",
+            "phase (rad)",
+            f"linewidth ({unit.symbol})",
+            "mass",
+            "share",
+        )
+    ]
     for c in components:
         rows.append(
             (

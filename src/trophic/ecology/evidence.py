@@ -14,7 +14,7 @@ from trophic.ecology.layout import ADULT, DEAD, FAST, LARVA
 
 
 @njit(cache=True, nogil=True)
-def background(b, stats, omega, rate, layer, h, elapsed, floor):
+def background(b, stats, omega, rate, layer, h, elapsed):
     """Background variance per sample around a branch, from the coarsest listeners beside its band.
 
     Each mirror pair of cells 3..8 away counts by its arithmetic mean, pairs by their harmonic mean.
@@ -46,11 +46,11 @@ def background(b, stats, omega, rate, layer, h, elapsed, floor):
         else:
             continue
         n += 1
-    return max(floor, n / total / h * (1.1 + 2.0 / (elapsed * rate[cell] + 1e-9)))
+    return n / (total + 1e-300) / h * (1.1 + 2.0 / (elapsed * rate[cell] + 1e-9))
 
 
 @njit(cache=True, nogil=True)
-def ring(b, r_re, r_im, amplitude, step, h, rules):
+def ring(b, r_re, r_im, amplitude, step, h):
     """Background variance per sample from the branch's own innovations, low-passed at 4 gamma.
 
     Inside a broad hump the flanks are quiet but the place itself is not; a line there has to stand

@@ -63,7 +63,9 @@ def set_gains(hot, branches, shared):
         else:
             shared_gamma = 0.0  # a colony is rank-one coupled through its joint error, too
             for j in range(branches.shape[0]):
-                if branches[j].status != DEAD and (j == k or (branches[k].host > 0 and branches[j].host == branches[k].host)):
+                if branches[j].status != DEAD and (
+                    j == k or (branches[k].host > 0 and branches[j].host == branches[k].host)
+                ):
                     shared_gamma += 2.0 * branches[j].gamma
             hot[GAIN, k] = -2.0 * branches[k].gamma * math.expm1(-shared_gamma * h) / shared_gamma
             hot[VOICED, k] = 0.0

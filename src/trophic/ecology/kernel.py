@@ -6,7 +6,7 @@ import math
 
 from numba import njit
 
-from trophic.ecology import flow, lifecycle, spores
+from trophic.ecology import flow, germination, lifecycle, spores
 from trophic.ecology.layout import (
     CHECK,
     COUNT,
@@ -81,14 +81,9 @@ def account(x, xi, shared, rules):
     """Running powers and the energy ledger of one sample."""
     h = shared.h
     mix = min(1.0, max(h * rules.omega_min / 31.4, h / shared.elapsed_s))
-    shared.input_power += mix * (x * x - shared.input_power)
-    shared.sum_input += x
-    shared.sum_input2 += x * x
-    shared.sum_residual += xi
-    shared.sum_residual2 += xi * xi
+    shared.input_power += mix * ((x - shared.level) ** 2 - shared.input_power)
     shared.supplied += x * xi * shared.gain
-    if shared.Gamma > 0.0:
-        shared.heat -= xi * xi * math.expm1(-2.0 * shared.Gamma * h) / (2.0 * shared.Gamma)
+    shared.heat -= xi * xi * math.expm1(-2.0 * shared.Gamma * shared.gain_h) / (2.0 * shared.Gamma)
 
 
 @njit(cache=True, nogil=True)
@@ -133,7 +128,7 @@ def is_due(cell, child, pace, rate):
 @njit(cache=True, nogil=True)
 def germinate(cell, level, hot, sums, branches, poles, stats, omega, rate, layer, shared, rules):
     """A birth at this cell, if one is due, and the hot arrays brought in line."""
-    k = lifecycle.germinate(cell, level, hot, sums, branches, poles, stats, omega, rate, layer, shared, rules)
+    k = germination.germinate(cell, level, hot, sums, branches, poles, stats, omega, rate, layer, shared, rules)
     if k >= 0:
         lifecycle.after_change(k, hot, branches, shared, rules)
 

@@ -1,206 +1,142 @@
-"""What an ecology remembers: the arrays of its State, and the constants of its rules."""
+"""What an ecology remembers, and the constants of its rules.
+
+One place for the names of all columns, so that the compiled rules read like their equations.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
-
-from trophic.runtime.clock import Clock
-from trophic.runtime.contract import State
 
 DEAD, LARVA, ADULT = 0, 1, 2
 
 BRANCH = np.dtype(
     [
         # who it is
-        ("status", "i8"),  # DEAD, LARVA (silent, on trial) or ADULT (voiced, explains the input)
+        ("status", "i8"),  # DEAD, LARVA (silent, on trial) or ADULT (voiced: it explains the input)
         ("individual", "i8"),  # birth number
         ("host", "i8"),  # slot + 1 of the light adult in whose band this larva grows; 0 = free
-        ("born_s", "f8"),
+        ("born_s", "f8"),  # time stamp of birth
         ("age_s", "f8"),
         ("voiced_s", "f8"),  # seconds since it was voiced
-        ("gamma_birth", "f8"),
-        # the resonator (its phasor z = y + j v lives in the hot arrays)
+        ("gamma_birth", "f8"),  # damping rate at birth, 1/s
+        # the resonator; its phasor z = y + j v lives in the hot arrays
         ("omega", "f8"),  # natural frequency, rad/s
-        ("gamma", "f8"),  # damping rate, 1/s; mass = omega / (2 gamma)
-        ("chirp", "f8"),  # d omega / dt, rad/s^2
-        # samples per tick: slow rules run once per tick, a small fraction of 1/gamma
-        ("n_tick", "i8"),
-        # mass: relative sensitivity q = d ln z / d ln gamma, and the evidence against the present mass
+        ("gamma", "f8"),  # damping rate, 1/s; mass = quality factor = omega/(2 gamma)
+        ("n_tick", "i8"),  # samples per tick of the slow rules, a small part of 1/gamma
+        ("virial", "f8"),  # smoothed Lagrangian imbalance, ~ (Omega - omega)/(2 gamma)
+        # mass: q = d ln z/d ln gamma and the evidence against the present mass
         ("q_re", "f8"),
         ("q_im", "f8"),
-        ("q_omega", "f8"),
-        ("q_chirp", "f8"),
-        ("qq_re", "f8"),
+        ("q_omega", "f8"),  # d omega/d ln gamma
+        ("qq_re", "f8"),  # q once more low-passed
         ("qq_im", "f8"),
-        ("misfit", "f8"),
-        ("virial", "f8"),
+        ("misfit", "f8"),  # nats
         # evidence
-        ("error_power", "f8"),
-        ("ring_re", "f8"),
+        ("noise", "f8"),  # background variance per sample
+        ("error_power", "f8"),  # mean square of its own error
+        ("ring_re", "f8"),  # its innovations, low-passed at 4 gamma
         ("ring_im", "f8"),
         ("ring_power", "f8"),
-        ("noise", "f8"),  # background variance per sample seen by this branch
-        ("gain_ey", "f8"),
+        ("gain_ey", "f8"),  # running <e y> and <y^2>: how far its prediction can be trusted
         ("gain_yy", "f8"),
         ("income_fast", "f8"),  # nats/s
-        ("income", "f8"),
+        ("income", "f8"),  # nats/s
         ("reserve", "f8"),  # nats
-        ("overlap", "f8"),
-        ("colony_fast", "f8"),
-        ("colony", "f8"),  # nats by which the larvae in its band beat it
-        # coherence: linewidth kappa, centre frequency, power
-        ("clock_re", "f8"),
+        ("overlap", "f8"),  # 0..1
+        ("colony_fast", "f8"),  # nats/s by which the larvae in its band beat it
+        ("colony", "f8"),
+        # coherence
+        ("clock_re", "f8"),  # free-running phasor at the centre frequency
         ("clock_im", "f8"),
-        ("centre", "f8"),  # centre frequency, rad/s: 2 S1 - S2, exact for a steady sweep
+        ("centre", "f8"),  # rad/s; 2 S1 - S2 of the two smoothings below: exact for a steady sweep
         ("centre_once", "f8"),
         ("centre_twice", "f8"),
-        ("low_re", "f8"),
+        ("low_re", "f8"),  # z in that clock, low-passed at kappa
         ("low_im", "f8"),
-        ("power", "f8"),
+        ("power", "f8"),  # <|z|^2>
         ("low_power", "f8"),
-        ("kappa", "f8"),  # the servo, 1/s
-        ("log_width", "f8"),  # mean of ln kappa: the linewidth reported
+        ("kappa", "f8"),  # linewidth (half width, 1/s) as the servo has it now
+        ("log_width", "f8"),  # its long mean, corrected for the branch's own bandwidth
         # market
-        ("share", "f8"),
+        ("share", "f8"),  # of the energy flux, 0..1
     ]
 )
-
-RULES = np.dtype(
-    [
-        ("omega_min", "f8"),
-        ("omega_max", "f8"),
-        ("budget", "f8"),
-        ("n_layers", "i8"),
-        # tuning
-        ("chi", "f8"),
-        ("chi_chirp", "f8"),
-        # mass
-        ("growth", "f8"),
-        ("lighten_nats", "f8"),
-        ("lighten_step", "f8"),
-        ("outer", "f8"),
-        ("m_min", "f8"),
-        # evidence
-        ("adult_nats", "f8"),
-        ("reserve_cap", "f8"),
-        ("upkeep", "f8"),
-        ("leak", "f8"),
-        ("smooth", "f8"),
-        ("bite", "f8"),
-        ("larva_upkeep", "f8"),
-        ("larva_ghost", "f8"),
-        ("larva_debt", "f8"),
-        ("starve", "f8"),
-        ("light_mass", "f8"),
-        ("floor", "f8"),
-        # births
-        ("fast_threshold", "f8"),
-        ("slow_threshold", "f8"),
-        ("error_pace", "f8"),
-        ("ring", "f8"),
-        ("level_pace", "f8"),
-        ("patience", "f8"),
-        ("servo", "f8"),
-        ("settle", "f8"),
-        ("birth_light", "f8"),
-        ("birth_fine", "f8"),
-        ("young", "f8"),
-        ("zone", "f8"),
-        ("colony_zone", "f8"),
-        ("exclusion", "f8"),
-        ("usurp", "f8"),
-        # market
-        ("reserve_share", "f8"),
-        ("market_periods", "f8"),
-        ("predation", "f8"),
-    ]
-)
-
-DEFAULT_RULES = {
-    "chi": 0.75,
-    "chi_chirp": 0.0,
-    "growth": 0.125,
-    "lighten_nats": 4.0,
-    "lighten_step": 0.35,
-    "outer": 0.75,
-    "m_min": 2.0,
-    "adult_nats": 12.0,
-    "reserve_cap": 2.0,
-    "upkeep": 0.25,
-    "leak": 0.25,
-    "smooth": 2.0,
-    "bite": 2.0,
-    "larva_upkeep": 0.3,
-    "larva_ghost": 4.0,
-    "larva_debt": 2.0,
-    "starve": 0.25,
-    "light_mass": 25.0,
-    "floor": 1e-6,
-    "fast_threshold": 8.0,
-    "slow_threshold": 8.0,
-    "error_pace": 1.0,
-    "ring": 0.5,
-    "level_pace": 0.25,
-    "patience": 64.0,
-    "servo": 1.0,
-    "settle": 2.5,
-    "birth_light": 2.5,
-    "birth_fine": 1.0,
-    "young": 4.0,
-    "zone": 2.0,
-    "colony_zone": 1.0,
-    "exclusion": 1.0,
-    "usurp": 2.0,
-    "reserve_share": 1.0,
-    "market_periods": 8.0,
-    "predation": 8.0,
-}
-
-# rows of the hot arrays, one column per branch
-Y, V, COS, SIN, GAIN, VOICED, ERROR = range(7)
-# rows of the sums over the samples of a branch's present tick
-EY, EV, YY, VV, EE, JOINT, TIME, STEP, COUNT = range(9)
-# rows of the listeners' poles, rotors and statistics, one column per cell
-P1_RE, P1_IM, P2_RE, P2_IM, MARK_RE, MARK_IM, H1_RE, H1_IM, H2_RE, H2_IM = range(10)
-ROT_RE, ROT_IM, FILL = range(3)
-FAST, SLOW, ADVANCE_RE, ADVANCE_IM, REST_UNTIL, TICK_S = range(6)
 
 SHARED = np.dtype(
     [
         ("n", "i8"),  # good samples so far
         ("elapsed_s", "f8"),
-        ("time_s", "f8"),
-        ("h", "f8"),  # information step: the smoothed sampling interval
-        ("rotor_dt", "f8"),
+        ("time_s", "f8"),  # stamp of the last good sample
+        ("h", "f8"),  # information step: the smoothed sampling interval, s
+        ("rotor_dt", "f8"),  # what the rotors and gains were computed for
         ("rotor_h", "f8"),
-        ("gain", "f8"),
-        ("Gamma", "f8"),
         ("gain_h", "f8"),
+        ("gain", "f8"),  # a = (1 - e^(-Gamma h))/Gamma
+        ("Gamma", "f8"),  # sum of 2 gamma over the voiced branches
         ("input_power", "f8"),
-        ("level", "f8"),  # the branch at zero frequency
-        ("level_gamma", "f8"),
-        ("slope", "f8"),  # its drift, signal units per second
+        ("level", "f8"),  # the branch at zero frequency,
+        ("level_gamma", "f8"),  # its damping rate
+        ("slope", "f8"),  # and its drift per second
         ("n_colony", "i8"),
         ("n_light", "i8"),
         ("hosts_heard", "i8"),
         ("births", "i8"),
         ("deaths", "i8"),
-        ("supplied", "f8"),
+        ("supplied", "f8"),  # energy ledger, signal^2 s
         ("heat", "f8"),
         ("mass_work", "f8"),
         ("exchanged", "f8"),
-        ("sum_input", "f8"),
-        ("sum_input2", "f8"),
-        ("sum_residual", "f8"),
-        ("sum_residual2", "f8"),
     ]
 )
 
-# rows of the cells' pacing: time and information time since the last tick, the interval of the
-# children's rotors, and whose turn it is to be checked for a birth
+# Constants: name -> (value, meaning). One set for every signal; none has a unit of time or amplitude.
+RULE_TABLE: dict[str, tuple[float, str]] = {
+    "chi": (0.75, "gain of the Lagrangian tuning: with gamma = 4/t a least-squares line through the phase"),
+    "growth": (0.125, "mass grows by omega/8 per second: gamma = 4/t"),
+    "lighten_nats": (4.0, "evidence that makes a branch shed mass"),
+    "lighten_step": (0.35, "by this much in ln(mass)"),
+    "outer": (0.75, "weight of the twice low-passed sensitivity: innovations from outside the band vote for mass"),
+    "m_min": (2.0, "lightest branch"),
+    "adult_nats": (12.0, "U_on: evidence that voices a larva; false alarms per birth <= e^-U_on (Ville)"),
+    "reserve_cap": (2.0, "reserve of an adult at most, in U_on"),
+    "starve": (0.25, "an adult starves below this part of U_on"),
+    "upkeep": (0.25, "cost of living, nats per time constant"),
+    "leak": (0.25, "part of the reserve that an adult consumes per time constant"),
+    "smooth": (2.0, "digestion: income is averaged at this multiple of gamma"),
+    "bite": (2.0, "nats a free larva can gain in one tick: no single event makes a component"),
+    "larva_upkeep": (0.3, "cost of living of a larva, nats per time constant"),
+    "larva_debt": (2.0, "a larva dies below minus this many nats"),
+    "ghost": (4.0, "power over posterior noise below which a larva is a ghost, and a heavy adult in units of U_on/4"),
+    "ring": (0.5, "part of the power in a branch's own neighbourhood that counts as background"),
+    "floor": (1e-6, "thermal floor of the background, part of the input power"),
+    "light_mass": (25.0, "below this mass an adult is a generalist: finer listeners still hear its band"),
+    "patience": (64.0, "memory of centre and linewidth, in coherence times"),
+    "level_pace": (0.25, "damping of the level (zero-frequency branch), in omega_min"),
+    "fast_threshold": (8.0, "a cell this far above its flanks gives birth"),
+    "slow_threshold": (8.0, "likewise for the slow average, in standard deviations"),
+    "settle": (2.5, "cells listen this many time constants before they may give birth"),
+    "birth_light": (2.5, "damping at birth in the coarsest layer, in omega/(2 Q)"),
+    "young": (4.0, "a newborn is not heavier than the record is long: gamma >= 4/t"),
+    "zone": (2.0, "no birth within this many gamma of a branch"),
+    "colony_zone": (1.0, "likewise inside a colony"),
+    "exclusion": (1.0, "branches closer than this many gamma (of the heavier) merge"),
+    "usurp": (2.0, "a light newcomer retunes a heavy adult within this many gamma"),
+    "reserve_share": (1.0, "r_0: what the environment keeps of the flux"),
+    "market_periods": (8.0, "time scale of the market, in periods"),
+    "predation": (8.0, "extra cost of living under a stronger branch"),
+}
+
+RULES = np.dtype([(name, "f8") for name in ("omega_min", "omega_max", "budget", *RULE_TABLE)])
+
+# rows of the hot arrays, one column per branch
+Y, V, COS, SIN, GAIN, VOICED, ERROR = range(7)
+# rows of the sums over the samples of a branch's present tick
+EY, EV, YY, VV, EE, JOINT, TIME, STEP, COUNT = range(9)
+# rows of the listeners' poles (two for the residual, the phase mark, two for the light hosts),
+P1_RE, P1_IM, P2_RE, P2_IM, MARK_RE, MARK_IM, H1_RE, H1_IM, H2_RE, H2_IM = range(10)
+# rotors, statistics and pacing, one column per cell
+ROT_RE, ROT_IM, FILL = range(3)
+FAST, SLOW, ADVANCE_RE, ADVANCE_IM, REST_UNTIL, TICK_S = range(6)
 PACE_TIME, PACE_H, PACE_ROTOR, CHECK = range(4)
 # rows of a track frame
 F_STATUS, F_INDIVIDUAL, F_FREQUENCY, F_AMPLITUDE, F_PHASE, F_MASS, F_SHARE, F_BANDWIDTH = range(8)

@@ -1,4 +1,4 @@
-"""Birth, promotion, starvation, recycling (Numba)."""
+"""The life of a branch: promotion, usurpation, fission, starvation, recycling (Numba)."""
 
 from __future__ import annotations
 
@@ -6,33 +6,9 @@ import math
 
 from numba import njit
 
-from trophic.ecology import evidence, market, spores, tuning
+from trophic.ecology import evidence, market, tuning
 from trophic.ecology.flow import set_gains, set_rotor
-from trophic.ecology.layout import (
-    ADULT,
-    ADVANCE_IM,
-    ADVANCE_RE,
-    COUNT,
-    DEAD,
-    EE,
-    EV,
-    EY,
-    FAST,
-    JOINT,
-    LARVA,
-    P2_IM,
-    P2_RE,
-    REST_UNTIL,
-    SLOW,
-    STEP,
-    TICK_S,
-    TIME,
-    VOICED,
-    VV,
-    YY,
-    V,
-    Y,
-)
+from trophic.ecology.layout import ADULT, COUNT, DEAD, EE, EV, EY, JOINT, LARVA, STEP, TIME, VV, YY, V, Y
 
 
 @njit(cache=True, nogil=True)
@@ -133,7 +109,6 @@ def usurp(k, hot, branches, shared, rules):
                 heir = j
     if heir >= 0:
         absorb(heir, k, True, hot, branches, shared)
-    return heir
 
 
 @njit(cache=True, nogil=True)
@@ -144,6 +119,7 @@ def set_tick(b, h):
 
 @njit(cache=True, nogil=True)
 def count_social(branches, shared, rules):
+    """Count light adults and their larvae; a larva whose host is neither alive nor light dies."""
     shared.n_colony = 0
     shared.n_light = 0
     for k in range(branches.shape[0]):
@@ -169,6 +145,10 @@ def settle_colony(k, hot, branches, shared, joint, step, rules):
     decide) and has to be worth U_on nats within one memory.
     """
     b = branches[k]
+    if joint == 0.0:
+        b.colony = 0.0
+        b.colony_fast = 0.0
+        return False
     pace = b.gamma
     for j in range(branches.shape[0]):
         if branches[j].host == k + 1 and branches[j].reserve > rules.adult_nats:
@@ -190,9 +170,9 @@ def settle_colony(k, hot, branches, shared, joint, step, rules):
 
 @njit(cache=True, nogil=True)
 def judge(k, hot, branches, posterior, shared, rules):
-    """Promotion of a solvent larva; death of the insolvent."""
+    """Merge with a rival, promote the solvent larva, let the insolvent and the ghosts die."""
     b = branches[k]
-    if b.omega <= rules.omega_min * 1.0001 or b.omega >= rules.omega_max * 0.9999:
+    if b.omega <= rules.omega_min or b.omega >= rules.omega_max:
         die(k, hot, branches, shared, -1)
         return
     rival = evidence.rival(k, branches, rules.exclusion)
@@ -204,22 +184,28 @@ def judge(k, hot, branches, posterior, shared, rules):
         else:
             absorb(rival, k, False, hot, branches, shared)
         return
+    phasor_power = 2.0 * b.gain_yy
     if b.status == LARVA:
+        ghost = b.age_s * b.gamma_birth > 2.0 and phasor_power < rules.ghost * posterior
         if b.reserve > rules.adult_nats and b.host == 0:
             promote(k, hot, branches, shared, rules)
             usurp(k, hot, branches, shared, rules)
-        elif b.reserve < -rules.larva_debt or (
-            b.age_s * b.gamma_birth > 2.0 and 2.0 * b.gain_yy < rules.larva_ghost * posterior
-        ):
+        elif b.reserve < -rules.larva_debt or ghost:
             die(k, hot, branches, shared, -1)
         return
     insolvent = b.reserve < rules.starve * rules.adult_nats
-    ghost = b.omega > 2.0 * rules.light_mass * b.gamma and 2.0 * b.gain_yy < rules.starve * rules.adult_nats * posterior
-    if not (insolvent or ghost):
-        return
+    ghost = b.omega > 2.0 * rules.light_mass * b.gamma and phasor_power < rules.ghost * posterior
+    if insolvent or ghost:
+        starve(k, insolvent, hot, branches, shared, rules)
+
+
+@njit(cache=True, nogil=True)
+def starve(k, may_shed, hot, branches, shared, rules):
+    """Burn mass before dying: half the mass for a new loan, as long as there is mass to burn."""
+    b = branches[k]
     lightest = b.omega / (2.0 * rules.m_min)
-    if insolvent and b.gamma < 0.99 * lightest and b.overlap < 0.5:
-        set_gamma(k, min(2.0 * b.gamma, lightest), hot, branches, shared)  # burn mass before dying
+    if may_shed and b.gamma < 0.99 * lightest and b.overlap < 0.5:
+        set_gamma(k, min(2.0 * b.gamma, lightest), hot, branches, shared)
         b.reserve = 0.5 * rules.adult_nats
         return
     heir = -1
@@ -232,212 +218,43 @@ def judge(k, hot, branches, posterior, shared, rules):
 
 @njit(cache=True, nogil=True)
 def live(k, hot, sums, branches, stats, omega, rate, layer, shared, rules):
-    """One tick of branch k: evidence, tuning, mass, coherence, market, life."""
+    """One tick of branch k: evidence, mass, tuning, coherence, market, life."""
     b = branches[k]
     n = sums[COUNT, k]
     step = sums[STEP, k]
     time = sums[TIME, k]
     ey = sums[EY, k]
-    ev = sums[EV, k]
     yy = sums[YY, k]
-    power = (yy + sums[VV, k]) / n + 1e-300
     joint = sums[JOINT, k]
-    error_power = sums[EE, k] / n
-    for row in range(9):
-        sums[row, k] = 0.0
+    power = (yy + sums[VV, k]) / n + 1e-300
+    r_re = 2.0 * ey / (n * power)
+    r_im = -2.0 * sums[EV, k] / (n * power)
     b.age_s += step
     if b.status == ADULT:
         b.voiced_s += step
-    floor = max(rules.floor * shared.input_power, 1e-30)
-    b.noise = evidence.background(b, stats, omega, rate, layer, shared.h, shared.elapsed_s, floor)
-    b.error_power += min(1.0, max(rules.error_pace * b.gamma * step, step / b.age_s)) * (error_power - b.error_power)
-    quiet = max(floor, min(b.noise, b.error_power))
-    local = evidence.ring(b, 2.0 * ey / (n * power), -2.0 * ev / (n * power), math.sqrt(power), step, shared.h, rules)
-    if b.host == 0:
-        b.noise = max(b.noise, rules.ring * local)
+    floor = rules.floor * shared.input_power + 1e-300
+    flank = max(floor, evidence.background(b, stats, omega, rate, layer, shared.h, shared.elapsed_s))
+    b.error_power += min(1.0, max(b.gamma * step, step / b.age_s)) * (sums[EE, k] / n - b.error_power)
+    quiet = max(floor, min(flank, b.error_power))
+    around = rules.ring * evidence.ring(b, r_re, r_im, math.sqrt(power), step, shared.h)
+    b.noise = flank if b.host > 0 else max(flank, around)
+    sums[:, k] = 0.0
     posterior = 2.0 * b.noise * b.gamma * shared.h
     shrink = power / (power + posterior)
-    r_re = 2.0 * ey / (n * power)
-    r_im = -2.0 * ev / (n * power)
-    precision = n * power / (2.0 * quiet)
     b.overlap = evidence.overlap(k, branches)
-    income = evidence.earn(b, ey, yy, power, posterior, step, rules)
-    evidence.save(b, income, step, rules)
-    if b.status == ADULT:
-        if joint != 0.0:
-            if settle_colony(k, hot, branches, shared, joint, step, rules):
-                return
-        else:
-            b.colony = 0.0
-            b.colony_fast = 0.0
+    evidence.save(b, evidence.earn(b, ey, yy, power, posterior, step, rules), step, rules)
+    if b.status == ADULT and settle_colony(k, hot, branches, shared, joint, step, rules):
+        return
     food = market.trade(k, branches, step, rules)
-    against = tuning.objection(b, r_re, r_im, precision, step, rules)
-    tuning.weigh(b, r_re, r_im, precision, shrink, step, rules, food)
+    against = tuning.objection(b, r_re, r_im, n * power / (2.0 * quiet), step, rules)
+    tuning.sense(b, r_re, r_im, shrink, step, rules)
     tuning.tune(b, r_im, shrink, step, rules)
-    b.omega = min(max(b.omega, rules.omega_min), rules.omega_max)
-    gamma = tuning.reweigh(b, against, step, rules, food)
+    gamma = tuning.weigh(b, against, step, rules, food)
     if b.status == LARVA:
         gamma = min(gamma, b.gamma_birth)
     set_gamma(k, gamma, hot, branches, shared)
     tuning.cohere(b, hot[Y, k], hot[V, k], power, time, step, rules)
     judge(k, hot, branches, posterior, shared, rules)
-
-
-@njit(cache=True, nogil=True)
-def germinate(cell, level, hot, sums, branches, poles, stats, omega, rate, layer, shared, rules):
-    """Try to give birth at a listener that stands out from its flanks; the slot, or -1."""
-    a = rate[cell]
-    elapsed = shared.elapsed_s
-    if elapsed * a < rules.settle or elapsed < stats[REST_UNTIL, cell] or omega[cell] < 0.999 * rules.omega_min:
-        return -1
-    lo = layer[level]
-    hi = layer[level + 1]
-    for row in (FAST, SLOW):
-        density = stats[row, cell] / a
-        if cell > lo and stats[row, cell - 1] / rate[cell - 1] > density:
-            continue
-        if cell < hi - 1 and stats[row, cell + 1] / rate[cell + 1] > density:
-            continue
-        reference = max(spores.flanks(stats, rate, cell, lo, hi, row), rules.floor * shared.input_power * shared.h)
-        score = density / reference
-        bar = rules.fast_threshold
-        if row == SLOW:
-            bar = 1.0 + rules.slow_threshold / math.sqrt(min(elapsed * a, 80.0) / 2.5)
-        if score < bar:
-            continue
-        newborn = omega[cell] + phase_advance(cell, level, stats, omega, rate, shared)
-        host = vacancy(newborn, a, level, branches, rules)
-        if host < 0:
-            continue
-        k = slot_for(branches)
-        if k < 0:
-            continue
-        bear(k, cell, level, newborn, host, hot, sums, branches, poles, stats, omega, rate, layer, reference, shared, rules)
-        return k
-    return -1
-
-
-@njit(cache=True, nogil=True)
-def phase_advance(cell, level, stats, omega, rate, shared):
-    """Frequency offset (rad/s) of what a cell hears, from its mean phase advance per tick."""
-    angle = math.atan2(stats[ADVANCE_IM, cell], stats[ADVANCE_RE, cell] + 1e-300)
-    deviation = angle / max(stats[TICK_S, cell], 1e-300)
-    return min(max(deviation, -1.5 * rate[cell]), 1.5 * rate[cell])
-
-
-@njit(cache=True, nogil=True)
-def vacancy(omega_new, a, level, branches, rules):
-    """0 if the place is free, slot + 1 of a light host whose band it would share, -1 if taken."""
-    host = 0
-    for k in range(branches.shape[0]):
-        b = branches[k]
-        if b.status == DEAD:
-            continue
-        gap = abs(b.omega - omega_new)
-        if level > 0 and b.status == ADULT and b.omega < 2.0 * rules.light_mass * b.gamma:
-            if gap < 2.0 * b.gamma:
-                host = k + 1
-            continue
-        if is_stuck(b, a):
-            continue
-        zone = (rules.zone if b.host == 0 else rules.colony_zone) * b.gamma
-        settled = b.voiced_s if b.status == ADULT else b.age_s
-        if settled * a < 6.0:
-            zone = max(zone, (rules.zone if b.host == 0 else rules.colony_zone) * a)
-        if gap < zone:
-            return -1
-    return host
-
-
-@njit(cache=True, nogil=True)
-def is_stuck(b, a):
-    """A colony larva that finds no more mass: what it hears is more than one line for a finer cell."""
-    return b.status == LARVA and b.host > 0 and b.gamma_birth > a and b.gamma > 0.8 * b.gamma_birth
-
-
-@njit(cache=True, nogil=True)
-def slot_for(branches):
-    """A free slot, else that of the poorest larva past its first time constant, else -1."""
-    worst = 1.0
-    slot = -1
-    for k in range(branches.shape[0]):
-        b = branches[k]
-        if b.status == DEAD:
-            return k
-        if b.status == LARVA and b.reserve < worst and b.gamma_birth * b.age_s > 1.0:
-            worst = b.reserve
-            slot = k
-    return slot
-
-
-@njit(cache=True, nogil=True)
-def bear(k, cell, level, omega_new, host, hot, sums, branches, poles, stats, omega, rate, layer, reference, shared, rules):
-    """A larva with the cell's phasor (its off-centre response undone), frequency and quality."""
-    b = branches[k]
-    for row in range(9):
-        sums[row, k] = 0.0
-    a = rate[cell]
-    for j in range(branches.shape[0]):
-        if j != k and is_stuck(branches[j], a) and abs(branches[j].omega - omega_new) < rules.zone * branches[j].gamma:
-            die(j, hot, branches, shared, -1)
-    d = (omega_new - omega[cell]) / a
-    u_re = poles[P2_RE, cell]
-    u_im = poles[P2_IM, cell]
-    g_re = 1.0 - d * d
-    g_im = 2.0 * d
-    z_re = u_re * g_re - u_im * g_im
-    z_im = u_re * g_im + u_im * g_re
-    power = z_re * z_re + z_im * z_im
-    shared.births += 1
-    b.status = LARVA
-    b.individual = shared.births
-    b.host = host
-    b.born_s = shared.time_s
-    b.age_s = 0.0
-    b.voiced_s = 0.0
-    b.gamma_birth = a / 1.5 * (rules.birth_light if level == 0 else rules.birth_fine)
-    if host == 0:
-        b.gamma_birth = max(b.gamma_birth, rules.young / shared.elapsed_s)
-    b.gamma = b.gamma_birth
-    b.omega = min(max(omega_new, rules.omega_min), rules.omega_max)
-    b.chirp = 0.0
-    b.q_re = 0.0
-    b.q_im = 0.0
-    b.q_omega = 0.0
-    b.q_chirp = 0.0
-    b.qq_re = 0.0
-    b.qq_im = 0.0
-    b.misfit = 0.0
-    b.error_power = 0.0
-    b.ring_re = 0.0
-    b.ring_im = 0.0
-    b.ring_power = 0.0
-    b.virial = 0.0
-    b.noise = reference / shared.h
-    b.gain_ey = 0.0
-    b.gain_yy = 0.5 * power
-    b.income_fast = 0.0
-    b.income = 0.0
-    b.reserve = 0.0
-    b.overlap = 0.0
-    b.colony = 0.0
-    b.colony_fast = 0.0
-    b.clock_re = 1.0
-    b.clock_im = 0.0
-    b.centre = b.omega
-    b.centre_once = b.omega
-    b.centre_twice = b.omega
-    b.low_re = z_re
-    b.low_im = z_im
-    b.power = power
-    b.low_power = power
-    b.kappa = b.gamma_birth
-    b.log_width = math.log(b.kappa)
-    b.share = 1.0 / (branches.shape[0] + 1.0)
-    hot[Y, k] = z_re
-    hot[V, k] = z_im
-    hot[VOICED, k] = 0.0
-    spores.clean(poles, stats, omega, rate, layer[level + 1], z_re, z_im, b.omega, shared.elapsed_s, cell, reference)
 
 
 @njit(cache=True, nogil=True)

@@ -1,10 +1,11 @@
-"""`Ecology`: resonators that compete for a finite energy flux, as a model."""
+"""`Ecology`: resonators with a metabolic mass that compete for a finite energy flux, as a model."""
 
 from __future__ import annotations
 
 import math
+import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,6 @@ from trophic.ecology import kernel, spores
 from trophic.ecology.layout import (
     ADULT,
     BRANCH,
-    DEFAULT_RULES,
     F_AMPLITUDE,
     F_BANDWIDTH,
     F_FREQUENCY,
@@ -22,6 +22,7 @@ from trophic.ecology.layout import (
     F_PHASE,
     F_SHARE,
     F_STATUS,
+    RULE_TABLE,
     RULES,
     SHARED,
     V,
@@ -42,10 +43,23 @@ COMPONENT = np.dtype(
     ]
 )  # fmt: skip
 
+RHYTHM_AGE = 12.0  # a linewidth is believed after this many coherence times
+
 
 @dataclass
 class EcologyState(State):
-    """Everything an ecology remembers; the first axis of every array is the channel."""
+    """Everything an ecology remembers. The first axis of every array but the clock's is the channel.
+
+    Attributes
+    ----------
+    clock : Clock
+    hot : (C, 7, K) phasors, rotors and gains of the branches, in the model's precision
+    sums : (C, 9, K) float64, sums over each branch's present tick
+    branches : (C, K) records of dtype `layout.BRANCH`, the slow state of each branch
+    poles, rotors, stats : (C, rows, cells), the listeners, in the model's precision
+    pace : (C, 4, cells) float64, when each listener ticks next
+    shared : (C,) records of dtype `layout.SHARED`: information step, level, energy ledger
+    """
 
     clock: Clock
     hot: NDArray[np.floating]
@@ -60,7 +74,19 @@ class EcologyState(State):
 
 @dataclass(frozen=True)
 class EcologyInfo:
-    """What one chunk showed: track frames (F, C, K) and the residual (n, C)."""
+    """What one chunk showed: F track frames, C channels, K branches, n samples.
+
+    Attributes
+    ----------
+    time_s : (F,) time stamp of each frame
+    frequency_hz, amplitude, phase_rad, mass, share, bandwidth_hz : (F, C, K), NaN where not alive
+    alive : (F, C, K) bool, voiced branches only (larvae on trial do not show)
+    individual : (F, C, K) int64, birth number; 0 where not alive
+    residual : (n, C), the signal less all living components (and the level); NaN at bad samples
+    signal : (n, C), the samples as given
+    sample_time_s : (n,) their time stamps
+    n_bad : samples refused by the guard, summed over channels
+    """
 
     time_s: NDArray[np.float64]
     frequency_hz: NDArray[np.floating]
@@ -79,6 +105,59 @@ class EcologyInfo:
 
 @dataclass(frozen=True)
 class Ecology(Model[EcologyState, EcologyInfo]):
+    """A population of resonators whose survivors are a streaming spectral decomposition.
+
+    Branches (complex resonators z = y + j v of natural frequency omega and mass m = omega/(2 gamma),
+    their quality factor) are driven by the residual that all proven branches share. They are born
+    where silent listeners hear more than their surroundings, grow while they predict, shed mass when
+    the data object, and starve when what they explain no longer pays their upkeep. Learning is local
+    and label-free, runs on the data's own time stamps, and its energy is accounted for.
+
+    Parameters
+    ----------
+    f_min_hz, f_max_hz : float
+        Band, 0 < f_min_hz < f_max_hz, in Hz. Keep f_max_hz below half the sampling rate.
+    n_branches : int
+        Capacity per channel, 1 .. 256.
+    n_channels : int
+        Streams side by side, each its own ecology, run in parallel on the cores; >= 1.
+    budget : float
+        Total metabolic flux in units of mass, > 0: a branch's mass is at most its share of it. Mass
+        buys precision (error ~ m^-1.5) and costs agility.
+    track_every : int
+        One track frame per that many samples, >= 1.
+    precision : {"float64", "float32"}
+        Of phasors and listeners. Slow state, time and energy are always float64. float32 needs signal
+        amplitudes above 1e-15.
+    rules : tuple of (name, value)
+        Overrides of single constants (`layout.RULE_TABLE`), for ablations; the defaults need no tuning.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is outside its range.
+
+    Notes
+    -----
+    docs/ecology.md derives the rules; `trophic.decompose` is the short way to use them.
+
+    References
+    ----------
+    The NRCSTK neuron: survival-driven learning via spectral tuning under metabolic competition,
+    Cosyne 2026 (poster).
+
+    Examples
+    --------
+    >>> import numpy as np, trophic
+    >>> t = np.arange(4000) / 1000.0
+    >>> x = np.cos(2 * np.pi * 50 * t) + 0.5 * np.cos(2 * np.pi * 120 * t)
+    >>> model = trophic.Ecology(f_min_hz=5, f_max_hz=400)
+    >>> result = trophic.run(model, x, sample_rate_hz=1000)
+    >>> table = model.components(result.state)
+    >>> table["frequency_hz"].round(2), table["amplitude"].round(2)
+    (array([ 50., 120.]), array([1. , 0.5]))
+    """
+
     f_min_hz: float
     f_max_hz: float
     n_branches: int = 16
@@ -86,70 +165,75 @@ class Ecology(Model[EcologyState, EcologyInfo]):
     budget: float = 1e6
     track_every: int = 1
     precision: str = "float64"
-    rules: tuple[tuple[str, float], ...] = field(default=())
+    rules: tuple[tuple[str, float], ...] = ()
 
-    def _rules(self):
-        record = np.zeros(1, dtype=RULES)
-        for name, value in {**DEFAULT_RULES, **dict(self.rules)}.items():
-            record[name] = value
-        record["omega_min"] = 2 * math.pi * self.f_min_hz
-        record["omega_max"] = 2 * math.pi * self.f_max_hz
-        record["budget"] = self.budget
-        return record[0]
-
-    def _bank(self):
-        return spores.bank(self.f_min_hz, self.f_max_hz)
+    def __post_init__(self) -> None:
+        if not (0 < self.f_min_hz < self.f_max_hz < math.inf):
+            raise ValueError(
+                f"f_min_hz and f_max_hz must satisfy 0 < f_min_hz < f_max_hz, got {self.f_min_hz} and {self.f_max_hz}; "
+                "give the band in Hz, lower edge first"
+            )
+        for name, low, high in (("n_branches", 1, 256), ("n_channels", 1, 1 << 16), ("track_every", 1, 1 << 62)):
+            value = getattr(self, name)
+            if not (isinstance(value, int) and low <= value <= high):
+                raise ValueError(f"{name} must be an integer in {low}..{high}, got {value!r}")
+        if not (0 < self.budget < math.inf):
+            raise ValueError(f"budget must be in (0, inf) units of mass, got {self.budget}; the default is 1e6")
+        if self.precision not in ("float64", "float32"):
+            raise ValueError(f"precision must be 'float64' or 'float32', got {self.precision!r}")
+        if unknown := [name for name, _ in self.rules if name not in RULE_TABLE]:
+            raise ValueError(f"rules has no constant named {unknown[0]!r}; known are {', '.join(RULE_TABLE)}")
 
     def init(self, seed: int = 0) -> EcologyState:
-        c, k, b = self.n_channels, self.n_branches, len(self._bank().omega)
+        """A State before its first sample. Nothing in an ecology is random: ``seed`` changes nothing."""
+        c, k, cells = self.n_channels, self.n_branches, len(self._bank().omega)
         real = np.dtype(self.precision)
         return EcologyState(
             clock=Clock.new(c),
             hot=np.zeros((c, 7, k), dtype=real),
             sums=np.zeros((c, 9, k)),
             branches=np.zeros((c, k), dtype=BRANCH),
-            poles=np.zeros((c, 10, b), dtype=real),
-            rotors=np.zeros((c, 3, b), dtype=real),
-            stats=np.zeros((c, 6, b), dtype=real),
-            pace=np.zeros((c, 4, b)),
-            shared=np.zeros((c,), dtype=SHARED),
+            poles=np.zeros((c, 10, cells), dtype=real),
+            rotors=np.zeros((c, 3, cells), dtype=real),
+            stats=np.zeros((c, 6, cells), dtype=real),
+            pace=np.zeros((c, 4, cells)),
+            shared=np.zeros(c, dtype=SHARED),
         )
 
     def advance(self, state: EcologyState, chunk: Chunk) -> EcologyInfo:
-        n, c, k = len(chunk), self.n_channels, self.n_branches
+        """Consume ``chunk`` (n_channels columns), updating ``state`` in place."""
         first = state.clock.index
-        frame_position = np.arange(-first % self.track_every, n, self.track_every)
-        frames = np.full((c, len(frame_position), 8, k), np.nan)
-        residual = np.full((n, c), np.nan)
+        frame_at = np.arange(-first % self.track_every, len(chunk), self.track_every)
+        frames = np.full((len(frame_at), self.n_channels, 8, self.n_branches), np.nan)
+        residual = np.full((len(chunk), self.n_channels), np.nan)
         bank, rules = self._bank(), self._rules()
 
-        def channel(j: int) -> int:
-            good = admit(state.clock, chunk, j)
+        def run_one(c: int) -> int:
+            good = admit(state.clock, chunk, c)
             left = np.empty(len(good.values))
             kernel.run_channel(
-                good.values, good.dt_s, good.times_s, good.position, state.hot[j], state.sums[j], state.branches[j],
-                state.poles[j], state.rotors[j], state.stats[j], state.pace[j], state.shared[j : j + 1][0],
+                good.values, good.dt_s, good.times_s, good.position, state.hot[c], state.sums[c], state.branches[c],
+                state.poles[c], state.rotors[c], state.stats[c], state.pace[c], state.shared[c],
                 bank.omega, bank.rate, bank.layer, bank.child, bank.lift_re, bank.lift_im, rules,
-                left, frame_position, frames[j],
+                left, frame_at, frames[:, c],
             )  # fmt: skip
-            residual[good.position, j] = left
-            return n - len(good.values)
+            residual[good.position, c] = left
+            return len(chunk) - len(left)
 
-        if c == 1:
-            n_bad = channel(0)
+        if self.n_channels == 1:
+            n_bad = run_one(0)
         else:
-            with ThreadPoolExecutor() as pool:
-                n_bad = sum(pool.map(channel, range(c)))
+            with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:  # the kernel releases the GIL
+                n_bad = sum(pool.map(run_one, range(self.n_channels)))
         state.clock.tick(chunk)
         stamps = chunk.time_stamps_s()
-        rows = np.moveaxis(frames, 0, 1)  # (F, C, 8, K)
-        alive = rows[:, :, F_STATUS] == ADULT
+        alive = frames[:, :, F_STATUS] == ADULT
 
         def track(row: int) -> NDArray[np.floating]:
-            return np.where(alive, rows[:, :, row], np.nan)
+            return np.where(alive, frames[:, :, row], np.nan)
 
         return EcologyInfo(
-            time_s=stamps[frame_position],
+            time_s=stamps[frame_at],
             frequency_hz=track(F_FREQUENCY),
             amplitude=track(F_AMPLITUDE),
             phase_rad=track(F_PHASE),
@@ -157,22 +241,62 @@ class Ecology(Model[EcologyState, EcologyInfo]):
             share=track(F_SHARE),
             bandwidth_hz=track(F_BANDWIDTH),
             alive=alive,
-            individual=np.where(alive, rows[:, :, F_INDIVIDUAL], 0).astype(np.int64),
+            individual=np.where(alive, frames[:, :, F_INDIVIDUAL], 0).astype(np.int64),
             residual=residual,
             signal=chunk.values,
             sample_time_s=stamps,
             n_bad=n_bad,
         )
 
+    def components(self, state: EcologyState, channel: int = 0) -> NDArray[np.void]:
+        """The living components of a channel, strongest first.
+
+        Returns
+        -------
+        structured array, dtype `COMPONENT`
+            ``frequency_hz`` (a rhythm's centre, a line's or a sweep's present frequency), ``amplitude``
+            (of a rhythm: root of its mean square phasor), ``phase_rad`` of the cosine at the last sample,
+            ``mass`` (memory of the branch, as a quality factor), ``bandwidth_hz`` (the component's own
+            full width at half maximum; for a line it falls with the time observed), ``share`` of the
+            energy flux, ``born_s``, ``evidence_nats`` held in reserve, and standard errors
+            ``frequency_se_hz`` = chi gamma^1.5 sigma sqrt(h)/(2 A)/2 pi, ``amplitude_se``, ``phase_se_rad``
+            from the background the branch hears. For a rhythm the error of the centre is
+            its half width over the root of the coherence times seen.
+        """
+        branches = state.branches[channel]
+        voiced = branches["status"] == ADULT
+        b = branches[voiced]
+        z = (state.hot[channel, Y] + 1j * state.hot[channel, V])[voiced].astype(complex)
+        amplitude = np.maximum(np.abs(z), 1e-300)
+        width = np.exp(b["log_width"])
+        steady = np.abs(b["centre_once"] - b["centre_twice"]) < width
+        rhythm = (b["kappa"] * b["age_s"] > RHYTHM_AGE) & steady
+        noise = b["noise"] * float(state.shared[channel]["h"])
+        chi = float(self._rules()["chi"])
+        line_se = chi * np.sqrt(b["gamma"] ** 3 * noise) / (2 * amplitude)
+        rhythm_se = width / np.sqrt(np.maximum(1.0, width * b["age_s"]))
+        table = np.zeros(len(b), dtype=COMPONENT)
+        table["frequency_hz"] = np.where(rhythm, b["centre"], b["omega"]) / (2 * np.pi)
+        table["amplitude"] = np.where(rhythm, np.sqrt(b["power"]), amplitude)
+        table["phase_rad"] = np.angle(z)
+        table["mass"] = b["omega"] / (2 * b["gamma"])
+        table["bandwidth_hz"] = width / np.pi
+        table["share"] = b["share"]
+        table["born_s"] = b["born_s"]
+        table["evidence_nats"] = b["reserve"]
+        table["frequency_se_hz"] = np.where(rhythm, rhythm_se, line_se) / (2 * np.pi)
+        table["amplitude_se"] = np.sqrt(noise * b["gamma"])
+        table["phase_se_rad"] = table["amplitude_se"] / amplitude
+        return table[np.argsort(-table["amplitude"], kind="stable")]
+
     def energy(self, state: EcologyState, channel: int = 0) -> EnergyLedger:
-        """Where the energy went since the first sample, in signal^2 seconds; see `EnergyLedger`."""
+        """Where a channel's energy went since the first sample, in signal^2 seconds; see `EnergyLedger`."""
         shared, b = state.shared[channel], state.branches[channel]
         voiced = b["status"] == ADULT
-        z = state.hot[channel, Y] + 1j * state.hot[channel, V]
-        level_gamma = float(shared["level_gamma"])
+        z = (state.hot[channel, Y] + 1j * state.hot[channel, V]).astype(complex)
         stored = stored_energy(z[voiced], b["gamma"][voiced])
-        if level_gamma > 0:
-            stored += stored_energy([shared["level"]], [level_gamma])
+        if shared["level_gamma"] > 0:
+            stored += stored_energy([shared["level"]], [shared["level_gamma"]])
         return EnergyLedger(
             stored=stored,
             supplied=float(shared["supplied"]),
@@ -181,27 +305,15 @@ class Ecology(Model[EcologyState, EcologyInfo]):
             exchanged=float(shared["exchanged"]),
         )
 
-    def components(self, state: EcologyState, channel: int = 0) -> NDArray[np.void]:
-        b = state.branches[channel]
-        z = state.hot[channel, Y] + 1j * state.hot[channel, V]
-        h = state.shared[channel]["h"]
-        keep = b["status"] == ADULT
-        b, z = b[keep], z[keep]
-        table = np.zeros(len(b), dtype=COMPONENT)
-        steady = np.abs(b["centre_once"] - b["centre_twice"]) < np.exp(b["log_width"])
-        rhythm = (b["kappa"] * b["age_s"] > 12.0) & steady
-        posterior = 2 * b["noise"] * b["gamma"] * h
-        table["frequency_hz"] = np.where(rhythm, b["centre"], b["omega"]) / (2 * np.pi)
-        table["amplitude"] = np.where(rhythm, np.sqrt(b["power"]), np.abs(z))
-        table["phase_rad"] = np.angle(z)
-        table["mass"] = b["omega"] / (2 * b["gamma"])
-        table["bandwidth_hz"] = np.exp(b["log_width"]) / np.pi
-        table["share"] = b["share"]
-        table["born_s"] = b["born_s"]
-        table["evidence_nats"] = b["reserve"]
-        chi = dict(DEFAULT_RULES)["chi"]
-        a2 = np.abs(z) ** 2 + 1e-300
-        table["frequency_se_hz"] = np.sqrt(chi**2 * b["gamma"] ** 3 * b["noise"] * h / (4 * a2)) / (2 * np.pi)
-        table["amplitude_se"] = np.sqrt(posterior / 2)
-        table["phase_se_rad"] = np.sqrt(posterior / 2 / a2)
-        return table[np.argsort(-table["amplitude"], kind="stable")]
+    def _bank(self) -> spores.Bank:
+        return spores.bank(self.f_min_hz, self.f_max_hz)
+
+    def _rules(self) -> np.void:
+        record = np.zeros(1, dtype=RULES)
+        changed = dict(self.rules)
+        for name, (value, _) in RULE_TABLE.items():
+            record[name] = changed.get(name, value)
+        record["omega_min"] = 2 * math.pi * self.f_min_hz
+        record["omega_max"] = 2 * math.pi * self.f_max_hz
+        record["budget"] = self.budget
+        return record[0]

@@ -65,7 +65,9 @@ def samples_of(x: Any) -> tuple[Array, bool]:
     try:
         values = np.asarray(x)
         if values.dtype.kind == "O":  # None and pandas' NA among numbers
-            values = np.array([[math.nan if _is_missing(v) else v for v in np.atleast_1d(row)] for row in values], float)
+            values = np.array(
+                [[math.nan if _is_missing(v) else v for v in np.atleast_1d(row)] for row in values], float
+            )
             values = values.reshape(np.shape(x))
     except (TypeError, ValueError) as error:
         raise TypeError(f"x must hold real numbers, got {type(x).__name__}: {error}") from error
@@ -84,9 +86,7 @@ def samples_of(x: Any) -> tuple[Array, bool]:
     return (values[:, None], False) if values.ndim == 1 else (values, True)
 
 
-def clock_of(
-    x: Any, n: int, sample_rate_hz: float | None, times_s: Any
-) -> tuple[Array | None, float | None, TimeAxis]:
+def clock_of(x: Any, n: int, sample_rate_hz: float | None, times_s: Any) -> tuple[Array | None, float | None, TimeAxis]:
     """(times_s, None, axis) of an irregular record, (None, sample_rate_hz, axis) of a regular one."""
     if sample_rate_hz is not None and times_s is not None:
         raise ValueError("give sample_rate_hz (a regular record) or times_s (an irregular one), not both")

@@ -23,7 +23,6 @@ from trophic.ecology.layout import (
     ADULT,
     ADVANCE_IM,
     ADVANCE_RE,
-    DEAD,
     FAST,
     FILL,
     MARK_IM,
@@ -222,4 +221,4 @@ def flanks(stats, rate, cell, lo, hi, row):
         else:
             continue
         n += 1
-    return n / total
+    return n / (total + 1e-300)

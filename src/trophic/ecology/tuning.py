@@ -27,16 +27,31 @@ def tune(b, r_im, shrink, step, rules):
 
 
 @njit(cache=True, nogil=True)
-def weigh(b, r_re, r_im, precision, shrink, step, rules, full_food):
-    """Mass: grows as the memory of a least-squares fit, and is shed when the data object.
+def objection(b, r_re, r_im, precision, step, rules):
+    """Evidence of this tick for a lighter branch, in nats.
 
-    q = d ln z/d ln gamma is carried along the branch's own dynamics. With innovations white, the
-    log-likelihood ratio of a branch lighter by a factor e^delta accumulates
+    With q = d ln z/d ln gamma from before the tick, and innovations white if the mass is right, the
+    log-likelihood ratio of a branch lighter by a factor e^delta is
 
-        delta Re(r q*) P - delta^2 |q|^2 P/2,     P = n A^2/(2 sigma^2).
+        delta Re(r q*) P - delta^2 |q|^2 P/2,     P = n A^2/(2 sigma^2):
 
-    Page's test (CUSUM) on it sheds mass as soon as the evidence exceeds `lighten_nats`. The outer
-    low-pass of q makes innovations from outside the band vote for more mass, not less.
+    under the present mass e^(that) is a martingale. A share of q is low-passed once more, which
+    turns the vote of innovations from outside the band (a neighbour, a sideband) towards more mass.
+    """
+    q_re = (1.0 - rules.outer) * b.q_re + rules.outer * b.qq_re
+    q_im = (1.0 - rules.outer) * b.q_im + rules.outer * b.qq_im
+    mix = 1.0 - math.exp(-b.gamma * step)
+    b.qq_re += mix * (b.q_re - b.qq_re)
+    b.qq_im += mix * (b.q_im - b.qq_im)
+    delta = rules.lighten_step
+    return precision * (delta * (r_re * q_re + r_im * q_im) - 0.5 * delta * delta * (q_re * q_re + q_im * q_im))
+
+
+@njit(cache=True, nogil=True)
+def sense(b, r_re, r_im, shrink, step, rules):
+    """Carry the sensitivity q = d ln z/d ln gamma along: q' = gamma (r - q) + j q_omega.
+
+    q_omega' = chi gamma^2 (Im r - Im q/2) is the same derivative of the frequency.
     """
     g = b.gamma
     mix = 1.0 - math.exp(-g * step)
@@ -48,44 +63,35 @@ def weigh(b, r_re, r_im, precision, shrink, step, rules, full_food):
     if size > 1.0:
         b.q_re /= size
         b.q_im /= size
-    return size
 
 
 @njit(cache=True, nogil=True)
-def objection(b, r_re, r_im, precision, step, rules):
-    """Evidence (nats) of this tick for a lighter branch, from sensitivities before the tick."""
-    s_re = (1.0 - rules.outer) * b.q_re + rules.outer * b.qq_re
-    s_im = (1.0 - rules.outer) * b.q_im + rules.outer * b.qq_im
-    delta = rules.lighten_step
-    gain = delta * (r_re * s_re + r_im * s_im) - 0.5 * delta * delta * (s_re * s_re + s_im * s_im)
-    mix = 1.0 - math.exp(-b.gamma * step)
-    b.qq_re += mix * (b.q_re - b.qq_re)
-    b.qq_im += mix * (b.q_im - b.qq_im)
-    return gain * precision
+def weigh(b, objection_nats, step, rules, food):
+    """The damping rate after this tick: m' = (omega/8) food, m <- m e^-delta when the objection is proven.
 
-
-@njit(cache=True, nogil=True)
-def reweigh(b, objection_nats, step, rules, food):
-    """m' = (omega/8) food while nothing objects; m <- m e^-delta when the objection is proven."""
+    Growth is the default (the memory of a least-squares fit, gamma = 4/t) and needs no evidence;
+    shedding mass does: Page's test (CUSUM) on the objection.
+    """
     b.misfit = max(0.0, b.misfit + objection_nats)
     gamma = b.gamma
     if b.misfit > rules.lighten_nats:
         b.misfit = 0.0
         gamma *= math.exp(rules.lighten_step)
     else:
-        mass = b.omega / (2.0 * gamma)
-        hold = max(0.0, 1.0 - 2.0 * b.misfit / rules.lighten_nats)
-        mass += rules.growth * b.omega * step * min(1.0, food) * (hold if food > 0.0 else 1.0)
+        doubt = max(0.0, 1.0 - 2.0 * b.misfit / rules.lighten_nats) if food > 0.0 else 1.0
+        mass = b.omega / (2.0 * gamma) + rules.growth * b.omega * step * min(1.0, food) * doubt
         gamma = b.omega / (2.0 * mass)
     return min(gamma, b.omega / (2.0 * rules.m_min))
 
 
 @njit(cache=True, nogil=True)
 def cohere(b, y, v, power, time, step, rules):
-    """Linewidth kappa: the rate at which a low-pass of the phasor keeps half of its power.
+    """Centre frequency and linewidth of what the branch follows, both from its phasor.
 
-    A phasor of linewidth kappa (Ornstein-Uhlenbeck, in the clock of its centre frequency) keeps
-    a/(a + kappa) of its power behind a low-pass of rate a; kappa is servoed to the half.
+    In the clock of its centre frequency a phasor of half width kappa (Ornstein-Uhlenbeck) keeps
+    a/(a + kappa) of its power behind a low-pass of rate a: the servo holds a = kappa, the half. The
+    same pair tells the offset of the centre, arg <u low*> over the mean lag: at the lag 1/kappa, where
+    the skirts of a resonance, which bias any instantaneous frequency, have decayed.
     """
     turn = b.centre * time
     c = math.cos(turn)
@@ -97,18 +103,18 @@ def cohere(b, y, v, power, time, step, rules):
     b.clock_im = clock_im * norm
     u_re = y * b.clock_re + v * b.clock_im
     u_im = v * b.clock_re - y * b.clock_im
-    off = 4.0 * b.kappa * (u_im * b.low_re - u_re * b.low_im) / (b.power + 1e-300)
+    offset = 4.0 * b.kappa * (u_im * b.low_re - u_re * b.low_im) / (b.power + 1e-300)
     mix = min(1.0, b.kappa * step)
     b.low_re += mix * (u_re - b.low_re)
     b.low_im += mix * (u_im - b.low_im)
-    slow = min(1.0, max(b.kappa * step / 8.0, step / b.age_s))
-    b.power += slow * (power - b.power)
-    b.low_power += slow * (b.low_re * b.low_re + b.low_im * b.low_im - b.low_power)
-    late = min(1.0, max(b.kappa * step / rules.patience, 3.0 * step / b.age_s))
-    b.centre_once += late * (b.centre + min(max(off, -b.kappa), b.kappa) - b.centre_once)
-    b.centre_twice += late * (b.centre_once - b.centre_twice)
+    brief = min(1.0, max(b.kappa * step / 8.0, step / b.age_s))
+    b.power += brief * (power - b.power)
+    b.low_power += brief * (b.low_re * b.low_re + b.low_im * b.low_im - b.low_power)
+    long = min(1.0, max(b.kappa * step / rules.patience, 3.0 * step / b.age_s))
+    b.centre_once += long * (b.centre + min(max(offset, -b.kappa), b.kappa) - b.centre_once)
+    b.centre_twice += long * (b.centre_once - b.centre_twice)
     b.centre = 2.0 * b.centre_once - b.centre_twice
     kept = b.low_power / (b.power + 1e-300)
-    b.kappa *= math.exp(rules.servo * b.kappa * step * (0.5 - kept))
+    b.kappa *= math.exp(b.kappa * step * (0.5 - kept))
     b.kappa = min(max(b.kappa, 1.0 / b.age_s), 0.5 * b.omega)
-    b.log_width += late * (math.log(b.kappa * (1.0 + b.kappa / b.gamma)) - b.log_width)
+    b.log_width += long * (math.log(b.kappa * (1.0 + b.kappa / b.gamma)) - b.log_width)
