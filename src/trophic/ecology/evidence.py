@@ -23,7 +23,7 @@ def background(b, stats, omega, rate, layer, h, elapsed):
     lo = 0
     hi = layer[1]
     ratio = math.log(omega[lo + 1] / omega[lo])
-    cell = lo + int(round(math.log(b.omega / omega[lo]) / ratio))
+    cell = lo + round(math.log(b.omega / omega[lo]) / ratio)
     cell = min(max(cell, lo), hi - 1)
     notch = b.gamma * b.gamma if b.status == ADULT else 0.0
     total = 0.0

@@ -104,9 +104,9 @@ def usurp(k, hot, branches, shared, rules):
             continue
         if abs(other.omega - b.omega) > rules.usurp * b.gamma:
             continue
-        if math.hypot(hot[Y, k], hot[V, k]) > 0.5 * math.hypot(hot[Y, j], hot[V, j]):
-            if heir < 0 or other.power > branches[heir].power:
-                heir = j
+        comparable = math.hypot(hot[Y, k], hot[V, k]) > 0.5 * math.hypot(hot[Y, j], hot[V, j])
+        if comparable and (heir < 0 or other.power > branches[heir].power):
+            heir = j
     if heir >= 0:
         absorb(heir, k, True, hot, branches, shared)
 
@@ -201,10 +201,11 @@ def judge(k, hot, branches, posterior, shared, rules):
 
 @njit(cache=True, nogil=True)
 def starve(k, may_shed, hot, branches, shared, rules):
-    """Burn mass before dying: half the mass for a new loan, as long as there is mass to burn."""
+    """Burn mass before dying: half the mass for a new loan, while there is mass and still something to hear."""
     b = branches[k]
     lightest = b.omega / (2.0 * rules.m_min)
-    if may_shed and b.gamma < 0.99 * lightest and b.overlap < 0.5:
+    something = b.gain_ey > -0.5 * b.gain_yy  # <zeta y> above half of <y^2>
+    if may_shed and something and b.gamma < 0.99 * lightest and b.overlap < 0.5:
         set_gamma(k, min(2.0 * b.gamma, lightest), hot, branches, shared)
         b.reserve = 0.5 * rules.adult_nats
         return

@@ -1,0 +1,409 @@
+"""What does each rule buy? One constant at a time is switched off or bent: ``python -m benchmarks.ablation``.
+
+Every variant sees the same draws as the ecology with its defaults. How much a number scatters by itself is measured, not
+assumed: *placebos* nudge all constants at once by a few percent at random. A change counts if it is larger than
+`SIGMAS` times their root mean square change. Writes ``ablation.md`` into ``--out``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import multiprocessing
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import trophic
+from benchmarks import measures as m
+from benchmarks import report
+from benchmarks.cases import CASES, evaluate_one
+from benchmarks.scoring import Array, Outcome
+from trophic.ecology.layout import RULE_TABLE
+from trophic.signals import datasets
+
+OFF = 1e9  # a threshold that is never reached
+SIGMAS = 3.0
+N_PLACEBOS = 8
+NUDGE = 0.03
+NEVER = 1e3  # stands for an infinite score (periods), so that means exist
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One changed ecology.
+
+    Parameters
+    ----------
+    rule : str
+        The rule in words.
+    change : tuple of (name, value)
+        Constants of `RULE_TABLE`, or ``budget``.
+    base : str
+        What it is compared with: ``default`` or the rule of another variant.
+    """
+
+    rule: str
+    change: tuple[tuple[str, float], ...] = ()
+    base: str = "default"
+
+
+DEFAULT = Variant("default")
+
+
+def _of(rule: str, base: str = "default", **change: float) -> Variant:
+    return Variant(rule, tuple(change.items()), base)
+
+
+VARIANTS = (
+    # frequency and mass
+    _of("tuning: half the gain", chi=0.375),
+    _of("tuning: twice the gain", chi=1.5),
+    _of("growth: half", growth=0.0625),
+    _of("growth: twice", growth=0.25),
+    _of("mass is never shed", lighten_nats=OFF),
+    _of("mass is shed at half the evidence", lighten_nats=2.0),
+    _of("mass is shed in small steps", lighten_step=0.1),
+    _of("mass is shed in large steps", lighten_step=0.8),
+    _of("no vote against neighbours (q once low-passed)", outer=0.0),
+    _of("only the vote against neighbours (q twice low-passed)", outer=1.0),
+    _of("lightest mass 8", m_min=8.0),
+    # evidence
+    _of("a larva is voiced at half the evidence", adult_nats=6.0),
+    _of("a larva is voiced at twice the evidence", adult_nats=24.0),
+    _of("no ring: only the flanks are background", ring=0.0),
+    _of("the whole ring is background", ring=1.0),
+    _of("income is not smoothed", smooth=OFF),
+    _of("no limit to a larva's bite", bite=OFF),
+    _of("no thermal floor", floor=0.0),
+    # the cost of living
+    _of("no upkeep", upkeep=0.0),
+    _of("no leak", leak=0.0),
+    _of("neither upkeep nor leak", upkeep=0.0, leak=0.0),
+    _of("reserve ten times as large", reserve_cap=20.0),
+    _of("adults do not starve before their reserve is gone", starve=0.0),
+    _of("larvae live for nothing", larva_upkeep=0.0),
+    _of("larvae may be in debt", larva_debt=OFF),
+    _of("no ghosts", ghost=0.0),
+    # social life
+    _of("no predation", predation=0.0),
+    _of("no exclusion", exclusion=0.0),
+    _of("no usurpation", usurp=0.0),
+    _of("no fission", light_mass=0.0),
+    _of("fission up to mass 100", light_mass=100.0),
+    _of("colonies keep the distance of strangers", colony_zone=2.0),
+    _of("births at half the distance", zone=1.0),
+    # birth
+    _of("no births from the fast average", fast_threshold=OFF),
+    _of("no births from the slow average", slow_threshold=OFF),
+    _of("births at half the fast threshold", fast_threshold=4.0),
+    _of("births at half the slow threshold", slow_threshold=4.0),
+    _of("listeners do not settle", settle=0.0),
+    _of("newborns as narrow as their listener", birth_light=1.0),
+    _of("newborns may be heavier than the record", young=0.0),
+    # centre, level, market
+    _of("short memory of centre and linewidth", patience=8.0),
+    _of("the level is the mean of all samples", level_pace=1e-9),
+    _of("no reserve in the environment", reserve_share=0.0),
+    _of("frozen market", market_periods=OFF),
+    _of("budget 200", budget=200.0),
+    _of("budget 200, frozen market", base="budget 200", market_periods=OFF, budget=200.0),
+    _of("budget 200, no reserve in the environment", base="budget 200", reserve_share=0.0, budget=200.0),
+)
+
+
+def placebos() -> tuple[Variant, ...]:
+    """All constants nudged at once by at most `NUDGE`, up or down."""
+    rng = np.random.default_rng(0)
+    return tuple(
+        Variant(
+            f"placebo {i + 1}",
+            tuple((name, value * math.exp(rng.uniform(-NUDGE, NUDGE))) for name, (value, _) in RULE_TABLE.items()),
+        )
+        for i in range(N_PLACEBOS)
+    )
+
+
+# --- what is asked ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """One number per variant, over the draws of some cases.
+
+    Parameters
+    ----------
+    label : str
+    cases : tuple of str
+    measure : Measure
+    sign : +1 if more is better, -1 if less is
+    relative : bool
+        Compared as a ratio (times, errors), else as a difference (shares, counts).
+    floor : float
+        No smaller change counts: a difference, or the logarithm of a ratio.
+    """
+
+    label: str
+    cases: tuple[str, ...]
+    measure: m.Measure
+    sign: int = -1
+    relative: bool = True
+    floor: float = math.log(1.1)
+
+    def value(self, rows: Sequence[Row]) -> float:
+        return self.measure.value([row for row in rows if row["case"] in self.cases])
+
+    def scale(self, value: float) -> float:
+        """What is compared: higher is better."""
+        return self.sign * (math.log(max(value, 1e-6)) if self.relative else value)
+
+    def text(self, value: float) -> str:
+        if math.isnan(value):
+            return "–"
+        if self.measure.summary in ("share", "total"):
+            return f"{value:.2g}"
+        return "never" if value >= NEVER else f"{value:.3g}" if value < 100 else f"{value:.0f}"
+
+
+RHYTHMS = tuple(f"rhythm Q {q}" for q in (5, 10, 20))
+NOISES = tuple(f"noise: {kind}" for kind in ("white", "random walk", "impulses", "steps"))
+TYPICAL = m.Measure("error / CRLB", "error_typical", "median")
+WORST = m.Measure("rms error / CRLB", "error_rms", "rms")
+FOUND = m.Measure("lines found", "n_found", "mean")
+WIDTH = m.Measure("Q off by", "quality_off", "mean")
+DIES = m.Measure("periods to die", "dies_periods", "mean")
+REVIVES = m.Measure("periods to revive", "revives_periods", "mean")
+
+
+def _right(case: str) -> Gauge:
+    return Gauge(f"{case}: order right", (case,), m.ORDER, +1, False, 0.2)
+
+
+GAUGES = (
+    _right("five tones 20 dB"),
+    Gauge("five tones 20 dB: error / CRLB", ("five tones 20 dB",), TYPICAL),
+    Gauge("five tones 20 dB: rms error / CRLB", ("five tones 20 dB",), WORST),
+    _right("five tones 10 dB"),
+    Gauge("five tones 10 dB: error / CRLB", ("five tones 10 dB",), TYPICAL),
+    Gauge("five tones 5 dB: lines found of 5", ("five tones 5 dB",), FOUND, +1, False, 0.2),
+    Gauge("five tones 20 dB 60 s: error / CRLB", ("five tones 20 dB 60 s",), TYPICAL),
+    _right("five tones 20 dB, gaps"),
+    _right("pair 5 %"),
+    Gauge("pair 5 %: error / CRLB", ("pair 5 %",), TYPICAL),
+    _right("pair 2 %"),
+    Gauge("pair 2 %: error / CRLB", ("pair 2 %",), TYPICAL),
+    _right("AM 100 % at 3 Hz"),
+    Gauge("step 50->52 Hz: periods to re-lock", ("step 50->52 Hz",), m.RELOCK),
+    _right("step 50->52 Hz"),
+    Gauge("chirp 5->50 Hz: tracked", ("chirp 5->50 Hz in 10 s",), m.TRACKED, +1, False, 0.03),
+    Gauge("crossing chirps: tracked", ("crossing chirps",), m.TRACKED, +1, False, 0.03),
+    Gauge("crossing chirps: residual / noise", ("crossing chirps",), m.RESIDUAL_SETTLED),
+    Gauge("off / on: periods to die", ("off / on",), DIES),
+    Gauge("off / on: periods to revive", ("off / on",), REVIVES),
+    Gauge("rhythms Q 5, 10, 20: present", RHYTHMS, m.PRESENT, +1, False, 0.03),
+    Gauge("rhythms: centre error", RHYTHMS, m.CENTER),
+    Gauge("rhythms: Q off by a factor", RHYTHMS, WIDTH),
+    Gauge("rhythms: living", RHYTHMS, m.LIVING),
+    Gauge("noise: false individuals", NOISES, m.FALSE_INDIVIDUALS, -1, False, 2.5),
+    Gauge("CO2: year and half-year found", ("weekly CO2",), FOUND, +1, False, 0.5),
+    Gauge("CO2: others", ("weekly CO2",), m.Measure("others", "n_false", "mean"), -1, False, 0.5),
+    Gauge("sunspots: 11 years found", ("yearly sunspots",), FOUND, +1, False, 0.5),
+)
+
+SEED_SHARE = dict.fromkeys(RHYTHMS, 0.5) | dict.fromkeys(NOISES, 1 / 3) | {"five tones 20 dB 60 s": 1 / 3}
+
+
+def run_real(rules: Sequence[tuple[str, float]], name: str) -> Row:
+    """The two records that ship with the package: which of the known rhythms live at the end."""
+    year_s = 365.25 * 86400.0
+    load, known = {
+        "weekly CO2": (datasets.load_co2_weekly, (year_s, year_s / 2)),
+        "yearly sunspots": (datasets.load_sunspots_yearly, (11.0 * year_s,)),
+    }[name]
+    record = load()
+    found = ask(rules, record.values, record.times_s, None, *band_of(record.times_s))
+    hits = [np.any(np.abs(found.frequency_hz * period - 1) < 0.08) for period in known]
+    return {"case": name, "n_found": float(sum(hits)), "n_false": float(len(found.frequency_hz) - sum(hits))}
+
+
+def band_of(times_s: Array) -> tuple[float, float]:
+    """Four periods per record to .45 of the sampling rate, Hz."""
+    return 4 / (times_s[-1] - times_s[0]), 0.45 / float(np.median(np.diff(times_s)))
+
+
+def ask(
+    change: Sequence[tuple[str, float]],
+    x: Array,
+    times_s: Array | None,
+    sample_rate_hz: float | None,
+    f_min_hz: float,
+    f_max_hz: float,
+    n_branches: int = 16,
+) -> Outcome:
+    """An ecology with some constants changed, behind the benchmark's door."""
+    budget = dict(change).get("budget", 1e6)
+    rules = tuple((name, value) for name, value in change if name != "budget")
+    model = trophic.Ecology(
+        f_min_hz, f_max_hz, n_branches=n_branches, budget=budget, rules=rules, track_every=max(1, len(x) // 1000)
+    )
+    result = trophic.run(model, x, sample_rate_hz=sample_rate_hz, times_s=times_s, chunk_size=len(x))
+    (info,) = result.infos or []
+    alive = model.components(result.state)
+    return Outcome(
+        frequency_hz=alive["frequency_hz"],
+        amplitude=alive["amplitude"],
+        bandwidth_hz=alive["bandwidth_hz"],
+        time_s=info.time_s,
+        track_frequency_hz=info.frequency_hz[:, 0],
+        track_amplitude=info.amplitude[:, 0],
+        track_bandwidth_hz=info.bandwidth_hz[:, 0],
+        alive=info.alive[:, 0],
+        residual=info.residual[:, 0],
+        individual=info.individual[:, 0],
+    )
+
+
+def work(item: tuple[Variant, str, int]) -> Row:
+    """One variant on one draw; scores that are compared across draws are made finite."""
+    variant, case, seed = item
+    if case not in CASES:
+        return {"variant": variant.rule} | run_real(variant.change, case)
+    row = evaluate_one(partial(ask, variant.change), case, seed)
+    errors = np.array([value for key, value in row.items() if key.startswith("error_crlb")])
+    errors = errors[np.isfinite(errors)]
+    if len(errors):
+        row["error_typical"], row["error_rms"] = float(np.median(errors)), float(np.sqrt(np.mean(errors**2)))
+    if "quality_ratio" in row:
+        row["quality_off"] = math.exp(abs(math.log(row["quality_ratio"])))
+    for key in ("relock_periods", "dies_periods", "revives_periods"):
+        if key in row:
+            row[key] = min(row[key], NEVER)
+    return {"variant": variant.rule} | row
+
+
+def measure(variants: Sequence[Variant], n_seeds: int, processes: int) -> dict[str, list[Row]]:
+    """Rows of every variant."""
+    names = dict.fromkeys(case for gauge in GAUGES for case in gauge.cases)
+    items = [
+        (variant, name, seed)
+        for variant in variants
+        for name in names
+        for seed in range(math.ceil(n_seeds * SEED_SHARE.get(name, 1.0)) if name in CASES else 1)
+    ]
+    work(items[0])  # compiles once, for all processes
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        rows = pool.map(work, items, chunksize=4)
+    table: dict[str, list[Row]] = {}
+    for row in rows:
+        table.setdefault(row["variant"], []).append(row)
+    return table
+
+
+# --- what it means ------------------------------------------------------------------------------------
+
+
+Values = Mapping[str, Mapping[str, float]]  # variant -> gauge -> value
+
+
+def significant(values: Values, variant: Variant) -> list[tuple[Gauge, float]]:
+    """Gauges that changed by more than the placebos do, with the change (> 0: better)."""
+    changed = []
+    for gauge in GAUGES:
+        change = difference(values, gauge, variant.rule, variant.base)
+        if abs(change) > threshold(values, gauge):
+            changed.append((gauge, change))
+    return changed
+
+
+def difference(values: Values, gauge: Gauge, rule: str, base: str) -> float:
+    """How much better ``rule`` is than ``base``; 0 where one of them has no number."""
+    change = gauge.scale(values[rule][gauge.label]) - gauge.scale(values[base][gauge.label])
+    return 0.0 if math.isnan(change) else change
+
+
+def threshold(values: Values, gauge: Gauge) -> float:
+    """`SIGMAS` times the root mean square change under placebos, at least the gauge's floor."""
+    changes = [difference(values, gauge, placebo.rule, "default") for placebo in placebos()]
+    return max(gauge.floor, SIGMAS * math.sqrt(sum(c * c for c in changes) / len(changes)))
+
+
+def describe(values: Values, variant: Variant, wanted: Callable[[float], bool]) -> str:
+    """The changes of one direction, the largest (in thresholds) first: name, new number, (old number)."""
+    found = [(gauge, change) for gauge, change in significant(values, variant) if wanted(change)]
+    found.sort(key=lambda item: -abs(item[1]) / threshold(values, item[0]))
+    return "; ".join(
+        f"{g.label} {g.text(values[variant.rule][g.label])} ({g.text(values[variant.base][g.label])})"
+        for g, _ in found
+    )
+
+
+def page(table: Mapping[str, Sequence[Row]], n_seeds: int, seconds: float) -> list[str]:
+    """The whole page, as lines."""
+    values = {rule: {gauge.label: gauge.value(rows) for gauge in GAUGES} for rule, rows in table.items()}
+    verdicts = [(v, describe(values, v, lambda c: c < 0), describe(values, v, lambda c: c > 0)) for v in VARIANTS]
+    idle = [v for v, worse, better in verdicts if not worse and not better]
+    against = [v for v, worse, better in verdicts if better and not worse]
+    lines = ["# Ablation: what each rule buys", "", "Generated; do not edit.", ""]
+    lines += report.provenance("benchmarks.ablation")
+    lines += [
+        f"- {n_seeds} tuning seeds per case (rhythms half, noises and 60 s a third), {len(table)} variants; "
+        f"{seconds / 60:.0f} minutes",
+        f"- a change counts beyond {SIGMAS:g} rms changes of {N_PLACEBOS} placebos (all constants nudged by up to "
+        f"{100 * NUDGE:.0f} %); the number in brackets is the unchanged ecology's",
+        "",
+        "## One rule at a time",
+        "",
+        *report.table(
+            ("rule", "change", "what gets worse", "what gets better"),
+            [(v.rule, change_text(v), worse or "–", better or "–") for v, worse, better in verdicts],
+        ),
+        "",
+        "## What buys nothing here",
+        "",
+        "No measured change: " + ("; ".join(f"{v.rule} ({change_text(v)})" for v in idle) or "none") + ".",
+        "",
+        "Only better without it: " + ("; ".join(f"{v.rule} ({change_text(v)})" for v in against) or "none") + ".",
+        "",
+        "## All numbers",
+        "",
+        *number_table(values),
+    ]
+    return lines
+
+
+def change_text(variant: Variant) -> str:
+    return ", ".join(f"`{name}` = {value:g}" for name, value in variant.change)
+
+
+def number_table(values: Values) -> list[str]:
+    """One row per gauge and one column per variant would be wider than any page: a row per variant instead."""
+    letters = [chr(ord("A") + i) if i < 26 else "A" + chr(ord("A") + i - 26) for i in range(len(GAUGES))]
+    key = "; ".join(f"{letter}: {gauge.label}" for letter, gauge in zip(letters, GAUGES))
+    limits = ["*counts from*"]
+    for g in GAUGES:
+        limit = threshold(values, g)
+        limits.append(f"x {math.exp(limit):.2g}" if g.relative else f"{limit:.2g}")
+    body = [[rule, *(g.text(row[g.label]) for g in GAUGES)] for rule, row in values.items()]
+    return [key + ".", "", *report.table(["variant", *letters], [limits, *body])]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.ablation", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--seeds", type=int, default=6, help="draws per case")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=Path("docs/results"))
+    options = parser.parse_args(arguments)
+    start = time.perf_counter()
+    table = measure((DEFAULT, *placebos(), *VARIANTS), options.seeds, options.processes)
+    report.write(options.out / "ablation.md", page(table, options.seeds, time.perf_counter() - start))
+
+
+if __name__ == "__main__":
+    main()
