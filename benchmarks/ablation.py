@@ -278,8 +278,8 @@ def work(item: tuple[Variant, str, int]) -> Row:
     row = evaluate_one(partial(ask, variant.change), case, seed)
     errors = np.array([value for key, value in row.items() if key.startswith("error_crlb")])
     errors = errors[np.isfinite(errors)]
-    if len(errors):
-        row["error_typical"], row["error_rms"] = float(np.median(errors)), float(np.sqrt(np.mean(errors**2)))
+    row["error_typical"] = float(np.median(errors)) if len(errors) else math.nan
+    row["error_rms"] = float(np.sqrt(np.mean(errors**2))) if len(errors) else math.nan
     if "quality_ratio" in row:
         row["quality_off"] = math.exp(abs(math.log(row["quality_ratio"])))
     for key in ("relock_periods", "dies_periods", "revives_periods"):

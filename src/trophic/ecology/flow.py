@@ -61,13 +61,12 @@ def set_gains(hot, branches, shared):
             hot[GAIN, k] = 2.0 * branches[k].gamma * a
             hot[VOICED, k] = 1.0
         else:
-            shared_gamma = 0.0  # a colony is rank-one coupled through its joint error, too
-            for j in range(branches.shape[0]):
-                if branches[j].status != DEAD and (
-                    j == k or (branches[k].host > 0 and branches[j].host == branches[k].host)
-                ):
-                    shared_gamma += 2.0 * branches[j].gamma
-            hot[GAIN, k] = -2.0 * branches[k].gamma * math.expm1(-shared_gamma * h) / shared_gamma
+            together = 2.0 * branches[k].gamma
+            if branches[k].host > 0:  # a colony is rank-one coupled through its joint error, too
+                for j in range(branches.shape[0]):
+                    if j != k and branches[j].host == branches[k].host:
+                        together += 2.0 * branches[j].gamma
+            hot[GAIN, k] = -2.0 * branches[k].gamma * math.expm1(-together * h) / together
             hot[VOICED, k] = 0.0
     shared.gain = a
     shared.Gamma = total

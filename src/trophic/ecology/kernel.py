@@ -95,27 +95,35 @@ def tick_cell(
     h = pace[PACE_H, cell]
     pace[PACE_TIME, cell] = 0.0
     pace[PACE_H, cell] = 0.0
-    if level == 0:
-        spores.take_stock(poles, stats, omega, rate, cell, dt, h, shared.elapsed_s)
     lo = child[cell]
     hi = child[cell + 1]
+    if abs(dt - pace[PACE_ROTOR, cell]) > 1e-9 * dt:
+        if level == 0:
+            spores.set_turns(rotors, omega, cell, cell + 1, dt)
+        spores.set_turns(rotors, omega, lo, hi, dt)
+        spores.set_rotors(rotors, omega, rate, lo, hi, dt, h)
+        pace[PACE_ROTOR, cell] = dt
+    if level == 0:
+        spores.take_stock(poles, rotors, stats, rate, cell, cell + 1, dt, h, shared.elapsed_s)
     if lo < hi:
-        if abs(dt - pace[PACE_ROTOR, cell]) > 1e-9 * dt:
-            spores.set_rotors(rotors, omega, rate, lo, hi, dt, h)
-            pace[PACE_ROTOR, cell] = dt
         u_re = poles[P2_RE, cell]
         u_im = poles[P2_IM, cell]
         if level == 0:
             u_re += poles[H2_RE, cell]
             u_im += poles[H2_IM, cell]
         spores.overhear(poles, rotors, lift_re, lift_im, u_re, u_im, lo, hi)
+        spores.take_stock(poles, rotors, stats, rate, lo, hi, dt, h, shared.elapsed_s)
         for b in range(lo, hi):
-            spores.take_stock(poles, stats, omega, rate, b, dt, h, shared.elapsed_s)
             pace[PACE_TIME, b] += dt
             pace[PACE_H, b] += h
-        turn = lo + int(pace[CHECK, cell]) % (hi - lo)
-        pace[CHECK, cell] += 1.0
-        germinate(turn, level + 1, hot, sums, branches, poles, stats, omega, rate, layer, shared, rules)
+    turn = int(pace[CHECK, cell])
+    pace[CHECK, cell] += 1.0
+    if turn % spores.CHECKS != 0:
+        return
+    turn //= spores.CHECKS
+    if lo < hi:
+        child_turn = lo + turn % (hi - lo)
+        germinate(child_turn, level + 1, hot, sums, branches, poles, stats, omega, rate, layer, shared, rules)
     if level == 0:
         germinate(cell, 0, hot, sums, branches, poles, stats, omega, rate, layer, shared, rules)
 
@@ -200,7 +208,6 @@ def run_channel(
         for c in range(n_coarse):
             pace[PACE_TIME, c] += dt
             pace[PACE_H, c] += shared.h
-        for c in range(n_coarse):
             if pace[PACE_H, c] * rate[c] >= spores.TICK:
                 tick_cell(
                     c, 0, hot, sums, branches, poles, rotors, stats, pace, shared,

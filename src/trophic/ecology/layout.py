@@ -135,7 +135,7 @@ EY, EV, YY, VV, EE, JOINT, TIME, STEP, COUNT = range(9)
 # rows of the listeners' poles (two for the residual, the phase mark, two for the light hosts),
 P1_RE, P1_IM, P2_RE, P2_IM, MARK_RE, MARK_IM, H1_RE, H1_IM, H2_RE, H2_IM = range(10)
 # rotors, statistics and pacing, one column per cell
-ROT_RE, ROT_IM, FILL = range(3)
+ROT_RE, ROT_IM, FILL, TURN_RE, TURN_IM = range(5)
 FAST, SLOW, ADVANCE_RE, ADVANCE_IM, REST_UNTIL, TICK_S = range(6)
 PACE_TIME, PACE_H, PACE_ROTOR, CHECK = range(4)
 # rows of a track frame

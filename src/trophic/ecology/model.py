@@ -194,7 +194,7 @@ class Ecology(Model[EcologyState, EcologyInfo]):
             sums=np.zeros((c, 9, k)),
             branches=np.zeros((c, k), dtype=BRANCH),
             poles=np.zeros((c, 10, cells), dtype=real),
-            rotors=np.zeros((c, 3, cells), dtype=real),
+            rotors=np.zeros((c, 5, cells), dtype=real),
             stats=np.zeros((c, 6, cells), dtype=real),
             pace=np.zeros((c, 4, cells)),
             shared=np.zeros(c, dtype=SHARED),

@@ -36,6 +36,8 @@ from trophic.ecology.layout import (
     ROT_RE,
     SLOW,
     TICK_S,
+    TURN_IM,
+    TURN_RE,
     Y,
 )
 
@@ -43,7 +45,8 @@ FAST_MATH = {"reassoc", "contract", "arcp", "nsz"}
 QUALITY = (8.0, 64.0, 512.0)
 SPACING = 1.25  # in units of omega/(2 Q)
 GUARD = 8  # cells below the band, so that its lowest cells have a background to compare with
-TICK = 2 * math.pi / 8.0  # ticks of a cell, in units of 1/a: eight per cycle at the edge of its band
+TICK = 1.0  # ticks of a cell, in units of 1/a: six per cycle at the edge of its band, aliases at -31 dB
+CHECKS = 2  # a birth is looked for at every so many ticks; the averages move slower than that
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,14 @@ def set_rotors(rotors, omega, rate, lo, hi, dt, h):
         rotors[FILL, b] = 1.0 - decay
 
 
+@njit(cache=True, nogil=True)
+def set_turns(rotors, omega, lo, hi, dt):
+    """Undamped rotors e^(j omega dt) over one tick."""
+    for b in range(lo, hi):
+        rotors[TURN_RE, b] = math.cos(omega[b] * dt)
+        rotors[TURN_IM, b] = math.sin(omega[b] * dt)
+
+
 @njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def listen(poles, first, rotors, xi, n_coarse):
     """One sample for the coarsest layer; its poles stand in rows first .. first + 3."""
@@ -132,26 +143,27 @@ def overhear(poles, rotors, lift_re, lift_im, u_re, u_im, lo, hi):
         poles[P2_RE, b] = p
 
 
-@njit(cache=True, nogil=True)
-def take_stock(poles, stats, omega, rate, b, dt, h, elapsed):
-    """Power averages and phase advance of one cell since its last tick."""
-    re = poles[P2_RE, b]
-    im = poles[P2_IM, b]
-    power = re * re + im * im
-    c = math.cos(omega[b] * dt)
-    s = math.sin(omega[b] * dt)
-    was_re = poles[MARK_RE, b] * c - poles[MARK_IM, b] * s
-    was_im = poles[MARK_RE, b] * s + poles[MARK_IM, b] * c
-    stats[TICK_S, b] = dt
-    poles[MARK_RE, b] = re
-    poles[MARK_IM, b] = im
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
+def take_stock(poles, rotors, stats, rate, lo, hi, dt, h, elapsed):
+    """Power averages, and phase advance beyond the cell's own, of the cells lo..hi since their last tick."""
     start = h / elapsed
-    fast = min(1.0, max(0.25 * rate[b] * h, start))
-    slow = min(1.0, max(0.025 * rate[b] * h, start))
-    stats[FAST, b] += fast * (power - stats[FAST, b])
-    stats[SLOW, b] += slow * (power - stats[SLOW, b])
-    stats[ADVANCE_RE, b] += fast * (re * was_re + im * was_im - stats[ADVANCE_RE, b])
-    stats[ADVANCE_IM, b] += fast * (im * was_re - re * was_im - stats[ADVANCE_IM, b])
+    for b in range(lo, hi):
+        re = poles[P2_RE, b]
+        im = poles[P2_IM, b]
+        power = re * re + im * im
+        c = rotors[TURN_RE, b]
+        s = rotors[TURN_IM, b]
+        was_re = poles[MARK_RE, b] * c - poles[MARK_IM, b] * s
+        was_im = poles[MARK_RE, b] * s + poles[MARK_IM, b] * c
+        poles[MARK_RE, b] = re
+        poles[MARK_IM, b] = im
+        stats[TICK_S, b] = dt
+        fast = min(1.0, max(0.25 * rate[b] * h, start))
+        slow = min(1.0, max(0.025 * rate[b] * h, start))
+        stats[FAST, b] += fast * (power - stats[FAST, b])
+        stats[SLOW, b] += slow * (power - stats[SLOW, b])
+        stats[ADVANCE_RE, b] += fast * (re * was_re + im * was_im - stats[ADVANCE_RE, b])
+        stats[ADVANCE_IM, b] += fast * (im * was_re - re * was_im - stats[ADVANCE_IM, b])
 
 
 @njit(cache=True, nogil=True)
