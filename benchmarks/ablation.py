@@ -1,7 +1,7 @@
 """What does each rule buy? One constant at a time is switched off or bent: ``python -m benchmarks.ablation``.
 
-Every variant sees the same draws as the ecology with its defaults. How much a number scatters by itself is measured, not
-assumed: *placebos* nudge all constants at once by a few percent at random. A change counts if it is larger than
+Every variant sees the same draws as the ecology with its defaults. How much a number scatters by itself is measured,
+not assumed: *placebos* nudge all constants at once by a few percent at random. A change counts if it is larger than
 `SIGMAS` times their root mean square change. Writes ``ablation.md`` into ``--out``.
 """
 

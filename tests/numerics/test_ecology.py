@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+
 import trophic
 from trophic.instruments.bounds import tone_bound
 from trophic.instruments.oracle import deflated_bank
@@ -51,7 +52,13 @@ def test_a_clean_tone_leaves_nothing_behind():
 
 
 def test_a_frozen_ecology_is_the_deflated_bank_of_the_oracle():
-    frozen = (("chi", 0.0), ("growth", 0.0), ("lighten_nats", 1e9), ("fast_threshold", 1e300), ("slow_threshold", 1e300))
+    frozen = (
+        ("chi", 0.0),
+        ("growth", 0.0),
+        ("lighten_nats", 1e9),
+        ("fast_threshold", 1e300),
+        ("slow_threshold", 1e300),
+    )
     free = trophic.Ecology(f_min_hz=0.1, f_max_hz=450)  # so low that the level has no slope yet
     still = dataclasses.replace(free, rules=frozen)
     x = two_tones(5000, 0.1)

@@ -66,8 +66,8 @@ class Decomposition:
     ----------
     components : structured array, shape (n_components,)
         Those alive at the end, strongest first: ``frequency_hz``, ``amplitude`` (signal's unit), ``phase_rad`` (of the
-        cosine at the last sample), ``mass``, ``bandwidth_hz``, ``share``, ``born_s``, ``evidence_nats``, and the standard
-        errors ``frequency_se_hz``, ``amplitude_se``, ``phase_se_rad``.
+        cosine at the last sample), ``mass``, ``bandwidth_hz``, ``share``, ``born_s``, ``evidence_nats``, and the
+        standard errors ``frequency_se_hz``, ``amplitude_se``, ``phase_se_rad``.
     tracks : Tracks
         How they came to be.
     residual : float64 array, shape (n,)
@@ -226,11 +226,12 @@ def decompose(
     """
     values, is_table = samples_of(x)
     stamps, sample_rate_hz, time_axis = clock_of(x, len(values), sample_rate_hz, times_s)
-    if stamps is None:
-        rate_hz, duration_s = sample_rate_hz, len(values) / sample_rate_hz
-    else:
+    if stamps is not None:
         interval_s, duration_s = extent(stamps)
         rate_hz = 1 / interval_s
+    else:
+        rate_hz = 1.0 if sample_rate_hz is None else sample_rate_hz
+        duration_s = len(values) / rate_hz
     band = default_band(rate_hz, duration_s)
     model = Ecology(
         f_min_hz=band[0] if f_min_hz is None else float(f_min_hz),

@@ -88,7 +88,8 @@ def account(x, xi, shared, rules):
 
 @njit(cache=True, nogil=True)
 def tick_cell(
-    cell, level, hot, sums, branches, poles, rotors, stats, pace, shared, omega, rate, layer, child, lift_re, lift_im, rules
+    cell, level, hot, sums, branches, poles, rotors, stats, pace, shared,
+    omega, rate, layer, child, lift_re, lift_im, rules,
 ):  # fmt: skip
     """One tick of a cell: its children hear its output, and one of them is checked for a birth."""
     dt = pace[PACE_TIME, cell]

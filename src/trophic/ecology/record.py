@@ -23,8 +23,8 @@ def default_band(sample_rate_hz: float, duration_s: float) -> tuple[float, float
 
     The lower end is 4 periods per record: what was seen fewer times cannot be told from a trend. The upper end is
     .45 of the sampling rate: closer to the Nyquist frequency, a tone and its mirror image beat so slowly that
-    amplitude and phase are not separate things. Very long records get 7 decades below the upper end and no more, because
-    the listeners that cover the band cost time, and the rhythms of audio are not those of climate: give
+    amplitude and phase are not separate things. Very long records get 7 decades below the upper end and no more,
+    because the listeners that cover the band cost time, and the rhythms of audio are not those of climate: give
     ``f_min_hz`` to `decompose` if you look for slower ones.
 
     Parameters
@@ -61,14 +61,11 @@ def default_band(sample_rate_hz: float, duration_s: float) -> tuple[float, float
 def samples_of(x: Any) -> tuple[Array, bool]:
     """``x`` as float64 of shape (n, n_channels), and whether it was two-dimensional; what is missing is NaN."""
     if isinstance(x, np.ma.MaskedArray):
-        x = x.astype(np.float64).filled(np.nan)
+        x = np.ma.filled(x.astype(np.float64), np.nan)
     try:
         values = np.asarray(x)
         if values.dtype.kind == "O":  # None and pandas' NA among numbers
-            values = np.array(
-                [[math.nan if _is_missing(v) else v for v in np.atleast_1d(row)] for row in values], float
-            )
-            values = values.reshape(np.shape(x))
+            values = np.array([math.nan if _is_missing(v) else v for v in values.ravel()], float).reshape(values.shape)
     except (TypeError, ValueError) as error:
         raise TypeError(f"x must hold real numbers, got {type(x).__name__}: {error}") from error
     if values.dtype.kind not in "fiub":
@@ -102,6 +99,14 @@ def clock_of(x: Any, n: int, sample_rate_hz: float | None, times_s: Any) -> tupl
     if stamps.shape != (n,):
         raise ValueError(f"times_s must have one time stamp per sample, shape ({n},), got {stamps.shape}")
     return stamps, None, time_axis
+
+
+def _is_missing(value: Any) -> bool:
+    """None, NaN, NaT and pandas' NA: whatever is not equal to itself, or cannot tell."""
+    try:
+        return value is None or not bool(value == value)
+    except TypeError:
+        return True
 
 
 def _own_dates(x: Any) -> Any:

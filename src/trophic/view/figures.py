@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from trophic.view.axes import FrequencyScale, TimeScale
-from trophic.view.lives import OTHERS, Life, lives_of
+from trophic.view.lives import Life, lives_of
 from trophic.view.overview import Overview, Scene
 from trophic.view.table import INK, draw_table
 
@@ -121,7 +121,10 @@ def _tracks(axes: Axes, lives: list[Life], clock: TimeScale, pitch: FrequencySca
         points = np.stack([x, y], axis=1)
         segments = np.stack([points[:-1], points[1:]], axis=1)
         width = WIDTHS[0] + (WIDTHS[1] - WIDTHS[0]) * strength[1:]
-        for extra, colour, alpha, zorder in ((1.6, "white", 0.85, 3), (0.0, life.colour, 0.55 + 0.45 * strength[1:], 4)):
+        for extra, colour, alpha, zorder in (
+            (1.6, "white", 0.85, 3),
+            (0.0, life.colour, 0.55 + 0.45 * strength[1:], 4),
+        ):
             lines = LineCollection(list(segments), colors=colour, linewidths=width + extra, alpha=alpha, zorder=zorder)
             lines.set_capstyle("round")
             axes.add_collection(lines, autolim=False)

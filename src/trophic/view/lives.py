@@ -67,14 +67,17 @@ def lives_of(scene: Scene) -> list[Life]:
                 colour=PALETTE[place] if place < len(PALETTE) else OTHERS,
                 survives=survives[i],
                 time_s=scene.track_time_s[at[0]],
-                **{name: scene.tracks[name][at] for name in ("frequency_hz", "amplitude", "mass", "share", "bandwidth_hz")},
+                **{
+                    name: scene.tracks[name][at]
+                    for name in ("frequency_hz", "amplitude", "mass", "share", "bandwidth_hz")
+                },
             )
         )
     return lives
 
 
 def owner(components: NDArray[np.void], lives: list[Life]) -> list[Life | None]:
-    """The life that each component ends: of the survivors, the one nearest in frequency and mass; None without tracks."""
+    """The life each component ends: of the survivors the one nearest in frequency and mass; None without tracks."""
     free = [life for life in lives if life.survives]
     found: list[Life | None] = [None] * len(components)
     if not free:

@@ -73,7 +73,9 @@ class Spectrogram:
             window_s = max(min(longest, PERIODS / centre_hz), shortest)
             while len(self.levels) <= factor:
                 self.levels.append(_Level())
-            self.octaves.append(_Octave(slice(int(rows[0]), int(rows[-1]) + 1), factor, relative[rows], window_s * rate_hz))
+            self.octaves.append(
+                _Octave(slice(int(rows[0]), int(rows[-1]) + 1), factor, relative[rows], window_s * rate_hz)
+            )
         self.reach = max(o.half << o.level for o in self.octaves)
 
     def push(self, values: Array, hop: int) -> Iterator[Patch]:

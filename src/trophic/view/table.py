@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from trophic.view.axes import FrequencyScale
 from trophic.view.lives import OTHERS, Life, owner
-from trophic.view.units import concise, duration
+from trophic.view.units import concise
 
 if TYPE_CHECKING:
     from trophic.view.overview import Scene
@@ -34,7 +34,12 @@ def draw_table(
     swatch = box.x1 + gap + 0.018
     columns = swatch + 0.004 + np.array([0.085, 0.155, 0.215, 0.255])
     top = box.y1 - 0.008
-    header = [f"frequency\n{pitch.unit.symbol}", "amplitude\n" + scene.unit, f"linewidth\n{pitch.unit.symbol}", "mass\n"]
+    header = [
+        f"frequency\n{pitch.unit.symbol}",
+        "amplitude\n" + scene.unit,
+        f"linewidth\n{pitch.unit.symbol}",
+        "mass\n",
+    ]
     for x, text in zip(columns, header, strict=True):
         figure.text(x, top, text, ha="right", va="top", fontsize=SIZE, color=FAINT, linespacing=1.25)
     shown = np.sort(components[:MAX_ROWS], order="frequency_hz")[::-1]
