@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+
 import trophic
 from trophic.ecology.decomposition import default_band
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trophic.ecology.model import Ecology, EcologyInfo
-from trophic.ecology.record import clock_of, default_band, extent, samples_of
+from trophic.ecology.record import clock_of, default_band, extent, samples_of, shortest_interval
 from trophic.runtime.drive import run
 from trophic.runtime.sinks import concatenate
 from trophic.view.units import TimeAxis, concise, duration, frequency_unit
@@ -241,7 +241,7 @@ def decompose(
         budget=float(budget),
         track_every=_track_every(len(values), rate_hz, track_rate_hz),
     )
-    _check_band(model, rate_hz)
+    _check_band(model, rate_hz if stamps is None else 1 / shortest_interval(stamps))
     collected = _Collected(*values.shape)
     result = run(model, values, sample_rate_hz=sample_rate_hz, times_s=stamps, sinks=[collected], collect=False)
     found = [
@@ -335,7 +335,7 @@ def _track_every(n_samples: int, rate_hz: float, track_rate_hz: float | None) ->
 
 
 def _check_band(model: Ecology, rate_hz: float) -> None:
-    """The band must be one, and below the Nyquist frequency."""
+    """The band must be one, and below the Nyquist frequency (of an irregular record: that of its shortest interval)."""
     if not 0 < model.f_min_hz < model.f_max_hz <= rate_hz / 2:
         raise ValueError(
             f"need 0 < f_min_hz < f_max_hz <= {rate_hz / 2} Hz, half the sampling rate, "

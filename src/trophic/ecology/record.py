@@ -131,6 +131,12 @@ def _as_seconds(times: Any) -> tuple[Array, TimeAxis]:
     return stamps.astype(np.float64), "seconds"
 
 
+def shortest_interval(times_s: Array) -> float:
+    """The shortest positive interval between successive time stamps, seconds: what limits the band without a clock."""
+    steps = np.diff(times_s[np.isfinite(times_s)])
+    return float(np.min(steps[steps > 0]))
+
+
 def extent(times_s: Array) -> tuple[float, float]:
     """(median interval, duration) of time stamps, seconds."""
     stamps = times_s[np.isfinite(times_s)]
