@@ -42,7 +42,7 @@ def linewidths() -> None:
         xscale="log",
         yscale="log",
         xlabel="true quality factor",
-        ylabel="reported Q = frequency / bandwidth (dots), mass (x)",
+        ylabel="reported Q (dots), mass (x)",
     )
     figure.savefig(OUT / "linewidth.png", dpi=90)
 
