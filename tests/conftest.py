@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,12 @@ from hypothesis import settings
 
 settings.register_profile("trophic", derandomize=True, deadline=None, print_blob=False)
 settings.load_profile("trophic")
+
+
+# A shell that runs the tests in the background leaves SIGINT ignored, and Python then installs no handler. Tests of
+# Ctrl-C need what a terminal gives; processes started by the tests inherit it.
+if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
