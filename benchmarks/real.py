@@ -139,7 +139,7 @@ RECORDINGS = [
         "LFP, M1", member("bio/lfp_parkinson_m1.npy", 1000.0, np.ravel), (2.0, 100.0), [18.0], 0.15, "beta rhythm"
     ),
     Recording(
-        "EEG, eyes closed", column("bio/biosppy/eeg_ec.txt", 125.0, 3, comments="#"), (2.0, 55.0), [9.67, 49.95], 0.1
+        "EEG, eyes closed", column("bio/biosppy/eeg_ec.txt", 125.0, comments="#"), (2.0, 55.0), [9.67, 49.95], 0.1
     ),
 ]
 
@@ -246,7 +246,7 @@ def main() -> None:
         body.append((recording.name, f"{len(x)}", "; ".join(cells), str(len(found.components)), extra, speed))
         print(" | ".join(body[-1]), flush=True)
         slug = "".join(c if c.isalnum() else "-" for c in recording.name.lower()).strip("-")
-        found.plot(pictures / f"{slug}.png", title=recording.name)
+        found.plot(title=recording.name).savefig(pictures / f"{slug}.png", dpi=55)
     header = (
         "recording",
         "samples",
