@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from trophic.ecology.model import Ecology, EcologyInfo
 from trophic.ecology.record import clock_of, default_band, extent, samples_of, shortest_interval
+from trophic.instruments.pairs import MAX_ORDER, Synchrony, Voices, measure, voices
 from trophic.runtime.drive import run
 from trophic.runtime.sinks import concatenate
 from trophic.view.units import TimeAxis, concise, duration, frequency_unit
@@ -136,6 +137,59 @@ class Decomposition:
             "to_frame() needs pandas or polars, and neither is installed: pip install pandas; "
             "`components` is a NumPy structured array with the same columns"
         )
+
+    def synchrony(
+        self, other: Decomposition | None = None, memory_s: float | None = None, max_order: int = MAX_ORDER
+    ) -> Synchrony:
+        """Which components keep step, with each other or with those of another channel.
+
+        Every pair is compared at the ratio p : q of small whole numbers nearest to that of its frequencies: the
+        phase-locking value |<e^(j (q phi_a - p phi_b))>| of its tracks, from 0 (free) to 1 (a constant relation), and
+        the probability that two components of these linewidths show as much without knowing of each other.
+
+        Parameters
+        ----------
+        other : Decomposition, optional
+            Another channel of the same record: rows are then the components of this one, columns of that one.
+        memory_s : float, optional
+            Memory of the mean in seconds, > 0: what happened this long ago counts 1/e. Default: a quarter of the record.
+        max_order : int
+            Largest p and q, >= 1.
+
+        Returns
+        -------
+        Synchrony
+            Arrays of shape (n_components, n_components of the columns).
+
+        Raises
+        ------
+        ValueError
+            If the tracks of ``other`` have other time stamps, or a number is out of its range.
+
+        Notes
+        -----
+        Two lines hardly wander, and keep step whenever their frequencies stand in a ratio; ``false_alarm`` is then
+        large: nothing is known of a coupling. Source: Tass et al. (1998), Phys. Rev. Lett. 81, 3291.
+
+        Examples
+        --------
+        A tone, its octave and a stranger:
+
+        >>> t = np.arange(8000) / 400.0
+        >>> x = sum(a * np.cos(2 * np.pi * f * t) for a, f in ((3, 20), (2, 40), (1, 71)))
+        >>> found = decompose(x, sample_rate_hz=400).synchrony()
+        >>> found.p[0], found.q[0], found.locking[0].round(2)
+        (array([1, 1, 1]), array([1, 2, 4]), array([1.  , 1.  , 0.  ]))
+        """
+        columns = None
+        if other is not None:
+            if not np.array_equal(self.tracks.time_s, other.tracks.time_s):
+                raise ValueError("other must be another channel of the same record: its tracks have other time stamps")
+            columns = other._voices()
+        return measure(self.tracks.time_s, self._voices(), columns, memory_s, max_order)
+
+    def _voices(self) -> Voices:
+        return voices(self.components, {name: getattr(self.tracks, name) for name in TRACK_FIELDS})
 
     def plot(self, path: str | Path | None = None, title: str | None = None, unit: str = "") -> Figure:
         """One figure: tracks over a spectrogram, masses, shares, signal and residual.

@@ -11,19 +11,21 @@ import math
 from numba import njit
 
 from trophic.ecology.layout import ADULT, DEAD, FAST, LARVA
+from trophic.ecology.spores import LOG_STEP, at
 
 
 @njit(cache=True, nogil=True)
-def background(b, stats, omega, rate, layer, h, elapsed):
+def background(b, soil, bank, h, elapsed):
     """Background variance per sample around a branch, from the coarsest listeners beside its band.
 
     Each mirror pair of cells 3..8 away counts by its arithmetic mean, pairs by their harmonic mean.
     An adult carves a notch d^2/(d^2 + gamma^2) into the residual around itself, undone here.
     """
     lo = 0
-    hi = layer[1]
-    ratio = math.log(omega[lo + 1] / omega[lo])
-    cell = lo + round(math.log(b.omega / omega[lo]) / ratio)
+    hi = bank.layer[1]
+    omega = bank.omega
+    rate = bank.rate
+    cell = round(math.log(b.omega / omega[0]) / LOG_STEP)
     cell = min(max(cell, lo), hi - 1)
     notch = b.gamma * b.gamma if b.status == ADULT else 0.0
     total = 0.0
@@ -33,10 +35,10 @@ def background(b, stats, omega, rate, layer, h, elapsed):
         above = -1.0
         if cell - d >= lo:
             gap2 = (omega[cell - d] - b.omega) ** 2
-            below = stats[FAST, cell - d] / rate[cell - d] * (gap2 + notch) / gap2
+            below = soil[at(FAST, cell - d)] / rate[cell - d] * (gap2 + notch) / gap2
         if cell + d < hi:
             gap2 = (omega[cell + d] - b.omega) ** 2
-            above = stats[FAST, cell + d] / rate[cell + d] * (gap2 + notch) / gap2
+            above = soil[at(FAST, cell + d)] / rate[cell + d] * (gap2 + notch) / gap2
         if below >= 0.0 and above >= 0.0:
             total += 2.0 / (below + above + 1e-300)
         elif below >= 0.0:

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from trophic.ecology.layout import (
     ADULT,
     COS,
@@ -24,6 +22,7 @@ from trophic.ecology.layout import (
     EY,
     GAIN,
     JOINT,
+    OMEGA,
     SIN,
     STEP,
     TIME,
@@ -33,18 +32,25 @@ from trophic.ecology.layout import (
     V,
     Y,
 )
+from trophic.engines.native import native, turned, vectorised
 
-FAST_MATH = {"reassoc", "contract", "arcp", "nsz"}
 
-
-@njit(cache=True, nogil=True)
+@native
 def set_rotor(hot, k, omega, dt):
-    """Rotor e^(j omega dt) of one branch."""
+    """Frequency and rotor e^(j omega dt) of one branch."""
+    hot[OMEGA, k] = omega
     hot[COS, k] = math.cos(omega * dt)
     hot[SIN, k] = math.sin(omega * dt)
 
 
-@njit(cache=True, nogil=True)
+@vectorised
+def set_rotors(hot, dt):
+    """Rotors of all branches, after a change of the sampling interval."""
+    for k in range(hot.shape[1]):
+        hot[COS, k], hot[SIN, k] = turned(hot[OMEGA, k] * dt)
+
+
+@native
 def set_gains(hot, branches, shared):
     """Kick gains 2 gamma a of all branches, after a change of masses, voices or the information step."""
     h = shared.h
@@ -73,7 +79,7 @@ def set_gains(hot, branches, shared):
     shared.gain_h = h
 
 
-@njit(cache=True, nogil=True, fastmath=FAST_MATH)
+@vectorised
 def rotate(hot, n_branches):
     """Conservative flow of all branches; returns the voiced sum (what the ecology expects next)."""
     expected = 0.0
@@ -86,14 +92,14 @@ def rotate(hot, n_branches):
     return expected
 
 
-@njit(cache=True, nogil=True, fastmath=FAST_MATH)
+@vectorised
 def errors(hot, xi, n_branches):
     """Each branch's own error: the shared residual if voiced, the residual left by itself if silent."""
     for k in range(n_branches):
         hot[ERROR, k] = xi - (1.0 - hot[VOICED, k]) * hot[Y, k]
 
 
-@njit(cache=True, nogil=True)
+@native
 def colony_errors(hot, sums, branches, xi):
     """Larvae in a light adult's band share one error, xi + y_host - sum of the colony."""
     n = branches.shape[0]
@@ -115,7 +121,7 @@ def colony_errors(hot, sums, branches, xi):
                 hot[ERROR, k] = joint
 
 
-@njit(cache=True, nogil=True, fastmath=FAST_MATH)
+@vectorised
 def kick(hot, sums, dt, h, n_branches):
     """Dissipative flow of all branches, and the sums over a tick that the slow rules need."""
     for k in range(n_branches):

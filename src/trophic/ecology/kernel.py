@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from trophic.ecology import flow, germination, lifecycle, spores
 from trophic.ecology.layout import (
-    CHECK,
+    BLOCK,
     COUNT,
     DEAD,
     F_AMPLITUDE,
@@ -19,21 +17,21 @@ from trophic.ecology.layout import (
     F_PHASE,
     F_SHARE,
     F_STATUS,
-    H1_RE,
-    H2_IM,
-    H2_RE,
-    P1_RE,
+    LANES,
+    OCTAVES,
     P2_IM,
     P2_RE,
-    PACE_H,
-    PACE_ROTOR,
-    PACE_TIME,
+    STEP_H,
+    STEP_S,
+    WAIT_S,
     V,
     Y,
 )
+from trophic.ecology.spores import CHILDREN, at
+from trophic.engines.native import entry, inlined, native
 
 
-@njit(cache=True, nogil=True)
+@native
 def keep_time(dt, shared):
     """Two clocks: the true dt for phase, the smoothed information step h for learning."""
     shared.n += 1
@@ -44,19 +42,22 @@ def keep_time(dt, shared):
     shared.elapsed_s += shared.h
 
 
-@njit(cache=True, nogil=True)
-def refresh(dt, hot, branches, rotors, omega, rate, n_coarse, shared, rules):
+@native
+def refresh(dt, hot, branches, soil, steps, ticks, bank, shared, rules):
     """Recompute what depends on the sampling interval, when it has changed."""
     h = shared.h
-    if abs(dt - shared.rotor_dt) > 1e-9 * dt:
-        for k in range(branches.shape[0]):
-            flow.set_rotor(hot, k, branches[k].omega, dt)
-        spores.set_rotors(rotors, omega, rate, 0, n_coarse, dt, h)
+    turned = abs(dt - shared.rotor_dt) > 1e-9 * dt
+    if turned or abs(h - shared.rotor_h) > 1e-3 * h:
+        spores.set_rotors(soil, steps, 0, bank.layer[1] // LANES, 0, bank, dt, h)
+        if shared.hosts_heard > 0:
+            spores.set_rotors(soil, steps, bank.layer[-1] // LANES, bank.layer[1] // LANES, 0, bank, dt, h)
+        shared.rotor_h = h
+    if turned:
+        flow.set_rotors(hot, dt)
         shared.rotor_dt = dt
-        shared.rotor_h = h
-    elif abs(h - shared.rotor_h) > 1e-3 * h:
-        spores.set_rotors(rotors, omega, rate, 0, n_coarse, dt, h)
-        shared.rotor_h = h
+    if abs(h - shared.pace_h) > 0.25 * h:
+        spores.plan_ticks(ticks, bank, h)
+        shared.pace_h = h
     level_gamma = max(rules.level_pace * rules.omega_min, 1.0 / shared.elapsed_s)
     if abs(h - shared.gain_h) > 1e-3 * h or level_gamma < 0.9 * shared.level_gamma or shared.level_gamma == 0.0:
         if shared.level_gamma > 0.0:
@@ -68,7 +69,7 @@ def refresh(dt, hot, branches, rotors, omega, rate, n_coarse, shared, rules):
                 lifecycle.set_tick(branches[k], h)
 
 
-@njit(cache=True, nogil=True)
+@native
 def drift_level(dt, shared):
     """The branch at zero frequency follows the trend; what that stores is booked as work."""
     before = shared.level
@@ -76,73 +77,104 @@ def drift_level(dt, shared):
     shared.mass_work += 0.25 * (shared.level * shared.level - before * before) / shared.level_gamma
 
 
-@njit(cache=True, nogil=True)
+@native
 def account(x, xi, shared, rules):
-    """Running powers and the energy ledger of one sample."""
+    """Running power and the energy ledger of one sample; heat is xi^2 (1 - e^(-2 Gamma h))/(2 Gamma)."""
     h = shared.h
     mix = min(1.0, max(h * rules.omega_min / 31.4, h / shared.elapsed_s))
     shared.input_power += mix * ((x - shared.level) ** 2 - shared.input_power)
     shared.supplied += x * xi * shared.gain
-    shared.heat -= xi * xi * math.expm1(-2.0 * shared.Gamma * shared.gain_h) / (2.0 * shared.Gamma)
+    shared.heat += xi * xi * shared.gain * (1.0 - 0.5 * shared.Gamma * shared.gain)
 
 
-@njit(cache=True, nogil=True)
-def tick_cell(
-    cell, level, hot, sums, branches, poles, rotors, stats, pace, shared,
-    omega, rate, layer, child, lift_re, lift_im, rules,
-):  # fmt: skip
-    """One tick of a cell: its children hear its output, and one of them is checked for a birth."""
-    dt = pace[PACE_TIME, cell]
-    h = pace[PACE_H, cell]
-    pace[PACE_TIME, cell] = 0.0
-    pace[PACE_H, cell] = 0.0
-    lo = child[cell]
-    hi = child[cell + 1]
-    if abs(dt - pace[PACE_ROTOR, cell]) > 1e-9 * dt:
-        if level == 0:
-            spores.set_turns(rotors, omega, cell, cell + 1, dt)
-        spores.set_turns(rotors, omega, lo, hi, dt)
-        spores.set_rotors(rotors, omega, rate, lo, hi, dt, h)
-        pace[PACE_ROTOR, cell] = dt
-    if level == 0:
-        spores.take_stock(poles, rotors, stats, rate, cell, cell + 1, dt, h, shared.elapsed_s)
-    if lo < hi:
-        u_re = poles[P2_RE, cell]
-        u_im = poles[P2_IM, cell]
-        if level == 0:
-            u_re += poles[H2_RE, cell]
-            u_im += poles[H2_IM, cell]
-        spores.overhear(poles, rotors, lift_re, lift_im, u_re, u_im, lo, hi)
-        spores.take_stock(poles, rotors, stats, rate, lo, hi, dt, h, shared.elapsed_s)
-        for b in range(lo, hi):
-            pace[PACE_TIME, b] += dt
-            pace[PACE_H, b] += h
-    turn = int(pace[CHECK, cell])
-    pace[CHECK, cell] += 1.0
-    if turn % spores.CHECKS != 0:
-        return
-    turn //= spores.CHECKS
-    if lo < hi:
-        child_turn = lo + turn % (hi - lo)
-        germinate(child_turn, level + 1, hot, sums, branches, poles, stats, omega, rate, layer, shared, rules)
-    if level == 0:
-        germinate(cell, 0, hot, sums, branches, poles, stats, omega, rate, layer, shared, rules)
+@inlined
+def listen(xi, dt, hot, branches, soil, steps, bank, shared, rules):
+    """One sample for the coarsest layer, and for the second ear while there are light hosts."""
+    n_blocks = bank.layer[1] // LANES
+    ear = bank.layer[-1] // LANES
+    spores.listen(soil, 0, n_blocks, xi, dt)
+    if shared.n_light > 0:
+        if shared.hosts_heard == 0:
+            spores.set_rotors(soil, steps, ear, n_blocks, 0, bank, shared.rotor_dt, shared.rotor_h)
+            shared.hosts_heard = 1
+        spores.listen(soil, ear, n_blocks, spores.light_voice(hot, branches, rules.light_mass), dt)
+    elif shared.hosts_heard > 0:
+        soil[ear * BLOCK :] = 0.0
+        shared.hosts_heard = 0
 
 
-@njit(cache=True, nogil=True)
-def is_due(cell, child, pace, rate):
-    return child[cell + 1] > child[cell] and pace[PACE_H, cell] * rate[cell] >= spores.TICK
+@inlined
+def tick_due(hot, sums, branches, soil, steps, ticks, bank, shared, rules):
+    """All ticks of this sample, number n: a pair q of octave p ticks when n + q is a multiple of 2^p."""
+    end = bank.layer[1] // 2
+    for octave in range(OCTAVES):
+        first = ticks[octave]
+        period = 1 << octave
+        pair = first + (-(shared.n + first) & (period - 1))
+        while pair < end:
+            turn = (shared.n + pair) >> octave
+            tick(pair, turn, period * shared.h, hot, sums, branches, soil, steps, bank, shared, rules)
+            pair += period
+        end = first
+        if first == 0:
+            break
 
 
-@njit(cache=True, nogil=True)
-def germinate(cell, level, hot, sums, branches, poles, stats, omega, rate, layer, shared, rules):
-    """A birth at this cell, if one is due, and the hot arrays brought in line."""
-    k = germination.germinate(cell, level, hot, sums, branches, poles, stats, omega, rate, layer, shared, rules)
+@inlined
+def tick(pair, turn, h, hot, sums, branches, soil, steps, bank, shared, rules):
+    """One tick, of length h, of a pair of coarse cells; two of their children tick in turn, and two of theirs.
+
+    Every cell on the way is checked for a birth.
+    """
+    finest = bank.layer.shape[0] - 2
+    cell = 2 * pair
+    heard_s = soil[at(WAIT_S, cell)]
+    for member in (cell, cell + 1):
+        spores.take_stock(soil, member, bank.rate[member], h, shared.elapsed_s)
+    for level in range(finest + 1):
+        wait_s = soil[at(WAIT_S, cell)]
+        if level < finest:
+            pass_on(cell, level, wait_s, h, soil, steps, bank, shared)
+        for member in (cell, cell + 1):
+            reference = germination.outstanding(member, level, soil, bank, shared, rules)
+            if reference > 0.0:
+                give_birth(member, level, heard_s, reference, hot, sums, branches, soil, bank, shared, rules)
+        heard_s = wait_s
+        cell = bank.layer[1] + CHILDREN * cell + 2 * (turn % CHILDREN)
+        turn //= CHILDREN
+        h *= CHILDREN
+
+
+@inlined
+def pass_on(cell, level, dt, h, soil, steps, bank, shared):
+    """The children of a cell and its neighbour hear their outputs, dt after they last did."""
+    family = bank.layer[1] // LANES + cell // 2
+    soil[at(WAIT_S, cell)] = 0.0
+    soil[at(WAIT_S, cell + 1)] = 0.0
+    if abs(dt - steps[STEP_S, family]) > 1e-9 * dt or abs(h - steps[STEP_H, family]) > 1e-3 * h:
+        spores.set_rotors(soil, steps, family, 1, level + 1, bank, dt, h)
+    u_re = soil[at(P2_RE, cell)]
+    u_im = soil[at(P2_IM, cell)]
+    v_re = soil[at(P2_RE, cell + 1)]
+    v_im = soil[at(P2_IM, cell + 1)]
+    if level == 0 and shared.hosts_heard > 0:
+        ear = bank.layer[-1] + cell
+        u_re += soil[at(P2_RE, ear)]
+        u_im += soil[at(P2_IM, ear)]
+        v_re += soil[at(P2_RE, ear + 1)]
+        v_im += soil[at(P2_IM, ear + 1)]
+    spores.overhear(soil, family, u_re, u_im, v_re, v_im, dt, h, shared.elapsed_s)
+
+
+@native
+def give_birth(cell, level, dt, reference, hot, sums, branches, soil, bank, shared, rules):
+    """A larva, if there is room for it, and the hot arrays brought in line."""
+    k = germination.germinate(cell, level, dt, reference, hot, sums, branches, soil, bank, shared, rules)
     if k >= 0:
         lifecycle.after_change(k, hot, branches, shared, rules)
 
 
-@njit(cache=True, nogil=True)
+@native
 def write_frame(frame, hot, branches):
     """What a track shows of each branch."""
     for k in range(branches.shape[0]):
@@ -159,14 +191,13 @@ def write_frame(frame, hot, branches):
         frame[F_BANDWIDTH, k] = math.exp(b.log_width) / math.pi
 
 
-@njit(cache=True, nogil=True)
+@entry
 def run_channel(
-    values, dts, times, position, hot, sums, branches, poles, rotors, stats, pace, shared,
-    omega, rate, layer, child, lift_re, lift_im, rules, residual, frame_position, frames,
+    values, dts, times, position, hot, sums, branches, soil, steps, ticks, shared, bank, rules,
+    residual, frame_position, frames,
 ):  # fmt: skip
     """Advance one channel by the given good samples; fills ``residual`` and ``frames``."""
     n_branches = branches.shape[0]
-    n_coarse = layer[1]
     f = 0
     for i in range(values.shape[0]):
         while f < frame_position.shape[0] and frame_position[f] < position[i]:
@@ -179,7 +210,7 @@ def run_channel(
         if dt <= 0.0:
             continue
         keep_time(dt, shared)
-        refresh(dt, hot, branches, rotors, omega, rate, n_coarse, shared, rules)
+        refresh(dt, hot, branches, soil, steps, ticks, bank, shared, rules)
         if shared.n == 1:  # an offset is not an event: the level starts where the signal does
             shared.level = x
             shared.exchanged += 0.25 * x * x / shared.level_gamma
@@ -190,42 +221,16 @@ def run_channel(
             shared.slope += shared.level_gamma * shared.level_gamma * shared.h * xi
         residual[i] = xi
         account(x, xi, shared, rules)
-        light = spores.light_voice(hot, branches, rules.light_mass) if shared.n_light > 0 else 0.0
         flow.errors(hot, xi, n_branches)
         if shared.n_colony > 0:
             flow.colony_errors(hot, sums, branches, xi)
+        listen(xi, dt, hot, branches, soil, steps, bank, shared, rules)
         flow.kick(hot, sums, dt, shared.h, n_branches)
         for k in range(n_branches):
             if branches[k].status != DEAD and sums[COUNT, k] >= branches[k].n_tick:
-                lifecycle.live(k, hot, sums, branches, stats, omega, rate, layer, shared, rules)
+                lifecycle.live(k, hot, sums, branches, soil, bank, shared, rules)
                 lifecycle.after_change(k, hot, branches, shared, rules)
-        spores.listen(poles, P1_RE, rotors, xi, n_coarse)
-        if shared.n_light > 0:
-            spores.listen(poles, H1_RE, rotors, light, n_coarse)
-            shared.hosts_heard = 1
-        elif shared.hosts_heard > 0:
-            poles[H1_RE : H2_IM + 1, :n_coarse] = 0.0
-            shared.hosts_heard = 0
-        for c in range(n_coarse):
-            pace[PACE_TIME, c] += dt
-            pace[PACE_H, c] += shared.h
-            if pace[PACE_H, c] * rate[c] >= spores.TICK:
-                tick_cell(
-                    c, 0, hot, sums, branches, poles, rotors, stats, pace, shared,
-                    omega, rate, layer, child, lift_re, lift_im, rules,
-                )  # fmt: skip
-                for b in range(child[c], child[c + 1]):
-                    if is_due(b, child, pace, rate):
-                        tick_cell(
-                            b, 1, hot, sums, branches, poles, rotors, stats, pace, shared,
-                            omega, rate, layer, child, lift_re, lift_im, rules,
-                        )  # fmt: skip
-                        for d in range(child[b], child[b + 1]):
-                            if is_due(d, child, pace, rate):
-                                tick_cell(
-                                    d, 2, hot, sums, branches, poles, rotors, stats, pace, shared,
-                                    omega, rate, layer, child, lift_re, lift_im, rules,
-                                )  # fmt: skip
+        tick_due(hot, sums, branches, soil, steps, ticks, bank, shared, rules)
     while f < frame_position.shape[0]:
         write_frame(frames[f], hot, branches)
         f += 1

@@ -71,6 +71,7 @@ SHARED = np.dtype(
         ("rotor_dt", "f8"),  # what the rotors and gains were computed for
         ("rotor_h", "f8"),
         ("gain_h", "f8"),
+        ("pace_h", "f8"),  # what the listeners' ticks were planned for
         ("gain", "f8"),  # a = (1 - e^(-Gamma h))/Gamma
         ("Gamma", "f8"),  # sum of 2 gamma over the voiced branches
         ("input_power", "f8"),
@@ -129,14 +130,23 @@ RULE_TABLE: dict[str, tuple[float, str]] = {
 RULES = np.dtype([(name, "f8") for name in ("omega_min", "omega_max", "budget", *RULE_TABLE)])
 
 # rows of the hot arrays, one column per branch
-Y, V, COS, SIN, GAIN, VOICED, ERROR = range(7)
+HOT_ROWS = 8
+Y, V, COS, SIN, GAIN, VOICED, ERROR, OMEGA = range(HOT_ROWS)
 # rows of the sums over the samples of a branch's present tick
 EY, EV, YY, VV, EE, JOINT, TIME, STEP, COUNT = range(9)
-# rows of the listeners' poles (two for the residual, the phase mark, two for the light hosts),
-P1_RE, P1_IM, P2_RE, P2_IM, MARK_RE, MARK_IM, H1_RE, H1_IM, H2_RE, H2_IM = range(10)
-# rotors, statistics and pacing, one column per cell
-ROT_RE, ROT_IM, FILL, TURN_RE, TURN_IM = range(5)
-FAST, SLOW, ADVANCE_RE, ADVANCE_IM, REST_UNTIL, TICK_S = range(6)
-PACE_TIME, PACE_H, PACE_ROTOR, CHECK = range(4)
+# the soil: what the listeners remember, in blocks of LANES cells side by side, the width at which one
+# loop over a row vectorises. Rows are given by their offset in a block, see `spores.at`: two poles,
+# rotor and filling factor, LIFT and SPAN for the finer layers, mean powers, phase advance (with the
+# MARK that the coarsest layer needs for it), time since the last tick, and when births are allowed
+LANES = 16
+ROWS = 18
+BLOCK = ROWS * LANES
+(
+    P1_RE, P1_IM, P2_RE, P2_IM, ROT_RE, ROT_IM, FILL, LIFT_RE, LIFT_IM, SPAN, FAST, SLOW, ADVANCE_RE, ADVANCE_IM,
+    MARK_RE, MARK_IM, WAIT_S, REST_UNTIL,
+) = range(0, BLOCK, LANES)  # fmt: skip
+# rows of the steps that the rotors of each block are for: true time and information time
+STEP_S, STEP_H = range(2)
+OCTAVES = 40  # a coarse cell ticks every 1, 2, 4 ... 2^39 samples
 # rows of a track frame
 F_STATUS, F_INDIVIDUAL, F_FREQUENCY, F_AMPLITUDE, F_PHASE, F_MASS, F_SHARE, F_BANDWIDTH = range(8)

@@ -218,7 +218,7 @@ def starve(k, may_shed, hot, branches, shared, rules):
 
 
 @njit(cache=True, nogil=True)
-def live(k, hot, sums, branches, stats, omega, rate, layer, shared, rules):
+def live(k, hot, sums, branches, soil, bank, shared, rules):
     """One tick of branch k: evidence, mass, tuning, coherence, market, life."""
     b = branches[k]
     n = sums[COUNT, k]
@@ -234,7 +234,7 @@ def live(k, hot, sums, branches, stats, omega, rate, layer, shared, rules):
     if b.status == ADULT:
         b.voiced_s += step
     floor = rules.floor * shared.input_power + 1e-300
-    flank = max(floor, evidence.background(b, stats, omega, rate, layer, shared.h, shared.elapsed_s))
+    flank = max(floor, evidence.background(b, soil, bank, shared.h, shared.elapsed_s))
     b.error_power += min(1.0, max(b.gamma * step, step / b.age_s)) * (sums[EE, k] / n - b.error_power)
     quiet = max(floor, min(flank, b.error_power))
     around = rules.ring * evidence.ring(b, r_re, r_im, math.sqrt(power), step, shared.h)

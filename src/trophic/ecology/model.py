@@ -22,6 +22,10 @@ from trophic.ecology.layout import (
     F_PHASE,
     F_SHARE,
     F_STATUS,
+    HOT_ROWS,
+    LANES,
+    OCTAVES,
+    ROWS,
     RULE_TABLE,
     RULES,
     SHARED,
@@ -53,11 +57,12 @@ class EcologyState(State):
     Attributes
     ----------
     clock : Clock
-    hot : (C, 7, K) phasors, rotors and gains of the branches, in the model's precision
+    hot : (C, 8, K) phasors, rotors and gains of the branches, in the model's precision
     sums : (C, 9, K) float64, sums over each branch's present tick
     branches : (C, K) records of dtype `layout.BRANCH`, the slow state of each branch
-    poles, rotors, stats : (C, rows, cells), the listeners, in the model's precision
-    pace : (C, 4, cells) float64, when each listener ticks next
+    soil : (C, blocks, rows, 16), the listeners, in the model's precision; see `layout.BLOCK`
+    steps : (C, 2, blocks) float64, the tick lengths that the listeners' rotors are for
+    ticks : (C, 40) int64, which coarse listeners tick every 2^p samples; see `spores.plan_ticks`
     shared : (C,) records of dtype `layout.SHARED`: information step, level, energy ledger
     """
 
@@ -65,10 +70,9 @@ class EcologyState(State):
     hot: NDArray[np.floating]
     sums: NDArray[np.floating]
     branches: NDArray[np.void]
-    poles: NDArray[np.floating]
-    rotors: NDArray[np.floating]
-    stats: NDArray[np.floating]
-    pace: NDArray[np.floating]
+    soil: NDArray[np.floating]
+    steps: NDArray[np.float64]
+    ticks: NDArray[np.int64]
     shared: NDArray[np.void]
 
 
@@ -190,13 +194,12 @@ class Ecology(Model[EcologyState, EcologyInfo]):
         real = np.dtype(self.precision)
         return EcologyState(
             clock=Clock.new(c),
-            hot=np.zeros((c, 7, k), dtype=real),
+            hot=np.zeros((c, HOT_ROWS, k), dtype=real),
             sums=np.zeros((c, 9, k)),
             branches=np.zeros((c, k), dtype=BRANCH),
-            poles=np.zeros((c, 10, cells), dtype=real),
-            rotors=np.zeros((c, 5, cells), dtype=real),
-            stats=np.zeros((c, 6, cells), dtype=real),
-            pace=np.zeros((c, 4, cells)),
+            soil=np.zeros((c, cells // LANES, ROWS, LANES), dtype=real),
+            steps=np.zeros((c, 2, cells // LANES)),
+            ticks=np.zeros((c, OCTAVES), dtype=np.int64),
             shared=np.zeros(c, dtype=SHARED),
         )
 
@@ -213,8 +216,7 @@ class Ecology(Model[EcologyState, EcologyInfo]):
             left = np.empty(len(good.values))
             kernel.run_channel(
                 good.values, good.dt_s, good.times_s, good.position, state.hot[c], state.sums[c], state.branches[c],
-                state.poles[c], state.rotors[c], state.stats[c], state.pace[c], state.shared[c],
-                bank.omega, bank.rate, bank.layer, bank.child, bank.lift_re, bank.lift_im, rules,
+                state.soil[c].reshape(-1), state.steps[c], state.ticks[c], state.shared[c], bank, rules,
                 left, frame_at, frames[:, c],
             )  # fmt: skip
             residual[good.position, c] = left

@@ -7,6 +7,7 @@ import gc
 import inspect
 import itertools
 import json
+import math
 import tempfile
 import tracemalloc
 import unittest
@@ -167,23 +168,26 @@ def _check_copy_independence(model: Model[Any, Any], make_chunk: MakeChunk) -> N
 
 
 def _check_bounded_memory(model: Model[Any, Any], make_chunk: MakeChunk) -> None:
-    n_warm, n_long, size = 200, 400, 64
-    pieces = make_chunk((n_warm + n_long) * size, True).split([size] * (n_warm + n_long))
+    n_warm, n_window, n_windows, size = 200, 100, 40, 64
+    n_pieces = n_warm + n_windows * n_window
+    pieces = iter(make_chunk(n_pieces * size, True).split([size] * n_pieces))
     state = model.init(seed=0)
     tracemalloc.start()
     try:
-        for piece in pieces[:n_warm]:
+        for piece in itertools.islice(pieces, n_warm):
             model.advance(state, piece)
-        schema, levels = schema_of(state), [_traced_bytes()]
-        for window in range(4):  # a leak grows in every window, a cache that fills once in one of them
-            for piece in pieces[n_warm + window * n_long // 4 : n_warm + (window + 1) * n_long // 4]:
+        schema, level, growth = schema_of(state), _traced_bytes(), math.inf
+        for _ in range(n_windows):  # a leak grows in every window, a cache stops when it is full
+            for piece in itertools.islice(pieces, n_window):
                 model.advance(state, piece)
-            levels.append(_traced_bytes())
-        growth = min(later - earlier for earlier, later in itertools.pairwise(levels)) / (n_long // 4)
+            before, level = level, _traced_bytes()
+            growth = min(growth, (level - before) / n_window)
+            if growth < 16:
+                break
     finally:
         tracemalloc.stop()
     require(schema_of(state) == schema, f"the State must keep its size, went from {schema} to {schema_of(state)}")
-    require(growth < 16, f"memory grew by {growth:.0f} bytes per chunk of {size} samples over {n_long} chunks")
+    require(growth < 16, f"memory grew by {growth:.0f} bytes per chunk of {size} samples in all of {n_windows} windows")
 
 
 def _check_nan_containment(model: Model[Any, Any], make_chunk: MakeChunk) -> None:
