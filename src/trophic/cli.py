@@ -127,7 +127,7 @@ def decompose(command: Decompose) -> int:
 
 
 def _decompose(command: Decompose) -> int:
-    from trophic.report import Report, Tally
+    from trophic.report import LateTracks, Report, Tally
     from trophic.runtime.drive import run
     from trophic.runtime.sinks import Callback
     from trophic.runtime.sources import open_source
@@ -143,11 +143,11 @@ def _decompose(command: Decompose) -> int:
         print(f"trophic: note: {note}", file=sys.stderr)
     model = _model(command, source)
     output = None if command.out is None else OutputFolder(command.out, source, model)
-    tally = Tally(source.n_channels)
+    tally, late = Tally(source.n_channels), LateTracks()
     with _progress(source) as advance:
-        sinks = [tally, Callback(advance), *([] if output is None else output.sinks)]
+        sinks = [tally, late, Callback(advance), *([] if output is None else output.sinks)]
         result = run(model, source, sinks=sinks, collect=False, chunk_size=source.chunk_size)
-    report = Report.of(source, model, result.state, tally, result.interrupted)
+    report = Report.of(source, model, result.state, tally, late, result.interrupted)
     files = [] if output is None else output.write(report)
     _print(report, files, command.as_json)
     if result.interrupted:

@@ -17,6 +17,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from trophic.instruments.pairs import TRACK_FIELDS, Synchrony, Voices, measure, voices
 from trophic.runtime.sources import Source, humane_period
 from trophic.view.units import concise, duration, frequency_unit
 
@@ -81,9 +82,37 @@ class Tally:
         return int(self._n_lived[channel])
 
 
+class LateTracks:
+    """A sink that keeps the last `N_FRAMES` track frames of every channel: who keeps step with whom at the end."""
+
+    N_FRAMES = 8192
+    MAX_COMPONENTS = 16  # compared with each other: the strongest
+
+    def __init__(self) -> None:
+        self._frames: dict[str, NDArray[Any]] = {}
+
+    def write(self, info: EcologyInfo) -> None:
+        """Take one chunk's report."""
+        new = {name: getattr(info, name) for name in ("time_s", *TRACK_FIELDS)}
+        if self._frames:
+            new = {name: np.concatenate([self._frames[name], new[name]]) for name in new}
+        self._frames = {name: values[-self.N_FRAMES :] for name, values in new.items()}
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def synchrony(self, components: NDArray[np.void], channel: int) -> Synchrony:
+        """Phase locking between the strongest components of a channel."""
+        if not self._frames:
+            return measure(np.empty(0), Voices(np.empty((0, 0)), np.empty(0), np.empty(0), np.empty(0)))
+        components = components[: self.MAX_COMPONENTS]
+        tracks = {name: self._frames[name][:, channel] for name in TRACK_FIELDS}
+        return measure(self._frames["time_s"], voices(components, tracks))
+
+
 @dataclass(frozen=True)
 class ChannelReport:
-    """One channel's result: components alive at the end (strongest first), those ever alive, energies."""
+    """One channel's result: components alive at the end (strongest first), those ever alive, energies, synchrony."""
 
     name: str
     components: NDArray[np.void]
@@ -91,6 +120,7 @@ class ChannelReport:
     n_bad: int
     explained: float
     energy: dict[str, float]
+    synchrony: Synchrony
 
 
 @dataclass(frozen=True)
@@ -118,19 +148,23 @@ class Report:
     interrupted: bool
 
     @classmethod
-    def of(cls, source: Source, model: Ecology, state: EcologyState, tally: Tally, interrupted: bool) -> Report:
+    def of(
+        cls, source: Source, model: Ecology, state: EcologyState, tally: Tally, late: LateTracks, interrupted: bool
+    ) -> Report:
         """Gather what a run left behind."""
         channels = []
         for index, name in enumerate(source.channel_names):
             ledger = model.energy(state, index)
+            components = model.components(state, index)
             channels.append(
                 ChannelReport(
                     name=name,
-                    components=model.components(state, index),
-                    n_lived=max(tally.n_lived(index), len(model.components(state, index))),
+                    components=components,
+                    n_lived=max(tally.n_lived(index), len(components)),
                     n_bad=int(state.clock.n_bad[index] + state.clock.n_late[index]),
                     explained=tally.explained(index),
                     energy={**dataclasses.asdict(ledger), "imbalance": ledger.imbalance},
+                    synchrony=late.synchrony(components, index),
                 )
             )
         return cls(source, model, tuple(channels), state.clock.index, interrupted)
@@ -211,6 +245,7 @@ class Report:
                         "explained": channel.explained,
                         "energy": channel.energy,
                         "components": [self._component(c) for c in channel.components],
+                        "synchrony": {"memory_s": channel.synchrony.memory_s, "pairs": channel.synchrony.pairs()},
                     }
                     for channel in self.channels
                 ],

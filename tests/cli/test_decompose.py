@@ -58,6 +58,20 @@ def test_the_table_shows_what_the_json_says(tmp_path, decompose, report):
     assert rest[-1].endswith("bad samples 0 of 8000")
 
 
+def test_the_report_says_who_keeps_step(tmp_path, report):
+    """An octave of which the lower phase is known, and a stranger that is near no ratio."""
+    t = np.arange(8000) / 1000
+    x = 0.4 * np.cos(2 * np.pi * 50 * t + 0.3) + 0.2 * np.cos(2 * np.pi * 100 * t + 0.1)
+    x += 0.1 * np.cos(2 * np.pi * 171 * t) + 0.001 * np.random.default_rng(0).normal(size=len(t))
+    synchrony = report(save_wav(tmp_path, x))["channels"][0]["synchrony"]
+    octave, stranger, other = synchrony["pairs"]
+    assert (octave["a"], octave["b"], octave["ratio"]) == (0, 1, "1:2")
+    assert octave["locking"] > 0.99
+    assert octave["offset_rad"] == pytest.approx(2 * 0.3 - 0.1, abs=0.02)
+    assert max(stranger["locking"], other["locking"]) < 0.1
+    assert synchrony["memory_s"] == pytest.approx(2.0, rel=0.01)
+
+
 def test_slow_rhythms_are_told_in_days_and_years(tmp_path, decompose):
     path = tmp_path / "seasons.csv"
     days = np.arange(0, 40 * 365.25, 7).astype(int)

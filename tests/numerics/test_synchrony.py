@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.special import iv
 
+import trophic
 from trophic.instruments import synchrony
+from trophic.instruments.pairs import Voices, measure, nearest_ratio
 from trophic.instruments.synchrony import PhaseLocking
 
 
@@ -150,3 +153,112 @@ def test_unlocked_pairs_keep_the_false_alarm_rate(memory_s, wander, detuning):
 def test_errors_name_the_parameter(call, named):
     with pytest.raises(ValueError, match=named):
         call()
+
+
+# --- components of a record -----------------------------------------------------------------------
+
+
+def pair_of_oscillators(coupling: float, diffusion: float, seed: int, fs: float = 50.0, duration_s: float = 400.0):
+    """x = cos(phi) of phi_a' = omega + K sin(phi_b - phi_a) + noise and its twin: two noisy Kuramoto oscillators."""
+    rng = np.random.default_rng(seed)
+    n = int(duration_s * fs)
+    steps = 2 * np.pi * 5 / fs + rng.normal(0, np.sqrt(2 * diffusion / fs), (n, 2))
+    phase = np.zeros((n, 2))
+    a = b = 0.0
+    for i in range(n):
+        pull = coupling / fs * np.sin(b - a)
+        a, b = a + steps[i, 0] + pull, b + steps[i, 1] - pull
+        phase[i] = a, b
+    return np.cos(phase) + 0.05 * rng.standard_normal((n, 2)), fs
+
+
+@pytest.mark.parametrize(("coupling", "diffusion"), [(0.4, 0.2), (0.2, 0.2), (0.3, 0.05)])
+def test_coupled_oscillators_lock_as_the_theory_says(coupling, diffusion):
+    """The difference of phases is stationary under von Mises with kappa = K / D, so <cos> = I_1(kappa) / I_0(kappa)."""
+    found = []
+    for seed in range(4):
+        x, fs = pair_of_oscillators(coupling, diffusion, seed)
+        a, b = trophic.decompose(x, sample_rate_hz=fs)
+        locking = a.synchrony(b)
+        assert (locking.p[0, 0], locking.q[0, 0]) == (1, 1)
+        assert locking.false_alarm[0, 0] < 0.05
+        found.append(locking.locking[0, 0])
+    kappa = coupling / diffusion
+    # one draw holds some 2 K 100 s relaxations
+    assert np.mean(found) == pytest.approx(iv(1, kappa) / iv(0, kappa), abs=0.06)
+
+
+def test_uncoupled_oscillators_are_not_said_to_be_locked():
+    chances = []
+    for seed in range(8):
+        x, fs = pair_of_oscillators(0.0, 0.2, seed)
+        a, b = trophic.decompose(x, sample_rate_hz=fs)
+        chances.append(a.synchrony(b).false_alarm[0, 0])
+    assert min(chances) > 0.01
+    assert np.median(chances) > 0.1
+
+
+def test_tones_in_a_ratio_and_one_beside_it():
+    """The octave mistuned by 0.05 Hz runs away: |<e^(jDt)>| = 1/|1 + j D tau|; the third harmonic keeps its phase."""
+    rng = np.random.default_rng(0)
+    t = np.arange(12_000) / 200
+    x = 2 * np.cos(2 * np.pi * 10 * t + 0.5) + np.cos(2 * np.pi * 20.05 * t) + 0.5 * np.cos(2 * np.pi * 30 * t + 0.7)
+    found = trophic.decompose(x + 0.05 * rng.standard_normal(len(t)), sample_rate_hz=200.0)
+    pairs = found.synchrony(memory_s=5.0)
+    assert pairs.p[0].tolist() == [1, 1, 1]
+    assert pairs.q[0].tolist() == [1, 2, 3]
+    assert pairs.locking[0, 1] == pytest.approx(1 / abs(1 + 2j * np.pi * 0.05 * 5.0), abs=0.01)
+    assert pairs.locking[0, 2] == pytest.approx(1.0, abs=1e-3)
+    assert pairs.offset_rad[0, 2] == pytest.approx(3 * 0.5 - 0.7, abs=0.02)
+    assert np.allclose(pairs.locking, pairs.locking.T)
+    assert np.allclose(pairs.locking.diagonal(), 1)
+    assert np.all((pairs.lock[0] > 0.999) & (pairs.lock[0] <= 1))
+    assert len(pairs.pairs()) == 3
+    assert "10 Hz and 30 Hz at 1:3: 1.00" in str(pairs)
+
+
+def test_two_lines_in_a_ratio_say_nothing_of_a_coupling():
+    """Phases that do not wander keep step by themselves: the null is then full locking."""
+    t = np.arange(500) / 50.0
+    voices = Voices(2 * np.pi * np.outer(t, [4.0, 2.0]), np.array([4.0, 2.0]), np.zeros(2), np.ones(2))
+    pairs = measure(t, voices)
+    assert pairs.locking[0, 1] == pytest.approx(1)
+    assert pairs.false_alarm[0, 1] == pytest.approx(np.exp(-1), abs=0.02)
+
+
+def test_frames_too_slow_to_see_phases_pass_are_not_locking():
+    """10 and 110 Hz seen 50 times a second: every phase difference looks the same."""
+    t = np.arange(400) / 50.0
+    voices = Voices(2 * np.pi * np.outer(t, [110.0, 10.0]), np.array([110.0, 10.0]), np.full(2, 0.1), np.ones(2))
+    assert measure(t, voices).locking[0, 1] == 0
+    assert measure(t, voices, max_order=11).locking[0, 1] == pytest.approx(1)
+
+
+def test_pairs_that_never_met_are_unknown():
+    t = np.arange(100) / 10.0
+    phase = np.zeros((100, 2))
+    phase[:50, 0] = phase[50:, 1] = np.nan
+    pairs = measure(t, Voices(phase, np.ones(2), np.ones(2), np.ones(2)))
+    assert np.isnan(pairs.locking[0, 1])
+    assert np.isnan(pairs.false_alarm[0, 1])
+
+
+def test_no_components_no_pairs():
+    found = trophic.decompose(np.random.default_rng(0).standard_normal(2000), sample_rate_hz=100.0)
+    pairs = found.synchrony()
+    assert pairs.locking.shape == (len(found), len(found))
+    assert pairs.pairs() == []
+
+
+def test_ratios_are_in_lowest_terms():
+    assert nearest_ratio(20.0, 10.0, 8) == (2, 1)
+    assert nearest_ratio(3.0, 2.0, 8) == (3, 2)
+    assert nearest_ratio(3.0, 2.0, 1) == (1, 1)
+
+
+def test_channels_of_different_records_are_refused():
+    x = np.random.default_rng(0).standard_normal(500)
+    with pytest.raises(ValueError, match="other"):
+        trophic.decompose(x, sample_rate_hz=10.0).synchrony(trophic.decompose(x, sample_rate_hz=20.0))
+    with pytest.raises(ValueError, match="max_order"):
+        trophic.decompose(x, sample_rate_hz=10.0).synchrony(max_order=0)

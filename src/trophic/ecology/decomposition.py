@@ -179,7 +179,7 @@ class Decomposition:
         >>> x = sum(a * np.cos(2 * np.pi * f * t) for a, f in ((3, 20), (2, 40), (1, 71)))
         >>> found = decompose(x, sample_rate_hz=400).synchrony()
         >>> found.p[0], found.q[0], found.locking[0].round(2)
-        (array([1, 1, 1]), array([1, 2, 4]), array([1.  , 1.  , 0.  ]))
+        (array([1, 1, 1]), array([1, 2, 4]), array([1., 1., 0.]))
         """
         columns = None
         if other is not None:
