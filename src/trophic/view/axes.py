@@ -69,6 +69,7 @@ class FrequencyScale:
         self.unit = frequency_unit(typical_hz, scene.time_axis)
         self.log = self.high_hz / self.low_hz > 10
         self.shows_periods = typical_hz < SLOW_HZ
+        self.periods: Axes | None = None  # the axis of periods, once applied
 
     def __call__(self, frequency_hz: Array | float) -> Array:
         return np.asarray(frequency_hz) / self.unit.size
@@ -105,6 +106,7 @@ class FrequencyScale:
         twin.tick_params(axis="y", length=3, pad=2, labelsize=8)
         for side in twin.spines.values():
             side.set_visible(False)
+        self.periods = twin
 
     def _spread(self, periods: Array) -> Array:
         """At most MAX_PERIOD_LABELS of them, none too close to the last one for its label."""

@@ -61,7 +61,7 @@ def draw(
     FigureCanvasAgg(figure)
     left, top, right = 0.07, 0.925 if title else 0.965, 0.985
     if components is not None:
-        right = 0.66
+        right = 0.645 if pitch.shows_periods else 0.66
     grid = figure.add_gridspec(
         4, 1, height_ratios=[4.8, 1.1, 0.9, 1.4], left=left, right=right, top=top, bottom=0.065, hspace=0.12
     )
@@ -173,7 +173,14 @@ def _signal(axes: Axes, scene: Scene, clock: TimeScale) -> None:
         axes.plot(x, (low + high) / 2, color=colour, linewidth=0.9, label=name)
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.legend(
-        loc="upper left", ncols=2, fontsize=8, frameon=False, borderaxespad=0.1, handlelength=1.2, columnspacing=1.2
+        loc="upper left",
+        ncols=2,
+        fontsize=8,
+        framealpha=0.8,
+        edgecolor="none",
+        borderaxespad=0.1,
+        handlelength=1.2,
+        columnspacing=1.2,
     )
 
 

@@ -30,18 +30,14 @@ def draw_table(
 ) -> None:
     """Rows in order of frequency, as near to the height of their track in ``axes`` as their number allows."""
     box = axes.get_position()
-    gap = 0.052 if pitch.shows_periods else 0.006  # the labels of a period axis come first
-    swatch = box.x1 + gap + 0.018
+    start = _beside(figure, axes, pitch) + 0.006
+    swatch = start + 0.018
     columns = swatch + 0.004 + np.array([0.085, 0.155, 0.215, 0.255])
     top = box.y1 - 0.008
-    header = [
-        f"frequency\n{pitch.unit.symbol}",
-        "amplitude\n" + scene.unit,
-        f"linewidth\n{pitch.unit.symbol}",
-        "mass\n",
-    ]
-    for x, text in zip(columns, header, strict=True):
-        figure.text(x, top, text, ha="right", va="top", fontsize=SIZE, color=FAINT, linespacing=1.25)
+    names = ("frequency", "amplitude", "linewidth", "mass")
+    for x, name, unit in zip(columns, names, (pitch.unit.symbol, scene.unit, pitch.unit.symbol, ""), strict=True):
+        for line, text in enumerate((name, unit)):
+            figure.text(x, top - (0.6 + 0.7 * line) * ROW, text, ha="right", fontsize=SIZE, color=FAINT)
     shown = np.sort(components[:MAX_ROWS], order="frequency_hz")[::-1]
     if not len(shown):
         figure.text(swatch, top - 3 * ROW, "nothing oscillates here", fontsize=SIZE + 1, color=FAINT, style="italic")
@@ -51,7 +47,6 @@ def draw_table(
     heights = _apart(wanted, ROW, top - 2.9 * ROW)
     for component, life, end, height in zip(shown, owner(shown, lives), wanted, heights, strict=True):
         colour = OTHERS if life is None else life.colour
-        start = box.x1 + gap
         line = Line2D(
             [start, start + 0.012, swatch], [end, height, height], color=colour, linewidth=1.0, solid_joinstyle="round"
         )
@@ -69,6 +64,15 @@ def draw_table(
             columns[0], heights[-1] - ROW, f"and {len(components) - MAX_ROWS} more", ha="right", va="center",
             fontsize=SIZE, color=FAINT,
         )  # fmt: skip
+
+
+def _beside(figure: Figure, axes: Axes, pitch: FrequencyScale) -> float:
+    """Where the panel and the labels of its period axis end, as a share of the figure's width."""
+    edge = axes.get_position().x1
+    if pitch.periods is None:
+        return edge
+    labels = [label.get_window_extent() for label in pitch.periods.get_yticklabels() if label.get_text()]
+    return max([edge, *(figure.transFigure.inverted().transform((box.x1, 0))[0] for box in labels)])
 
 
 def _apart(wanted: Array, step: float, top: float) -> Array:
