@@ -1,0 +1,104 @@
+"""Credit on two levels: which neuron (feedback weights), and which of its past inputs (traces).
+
+Spatial: L = F^T e for a readout error e = R z - y, and d = L g with the slope g = dx/dp.
+    fixed      F random and constant (feedback alignment, Lillicrap et al. 2016)
+    learned    F gets the increments that R gets, and both decay: they become equal without weight transport
+               (Kolen and Pollack 1994)
+    symmetric  F = R, a control that needs weight transport
+    published  dF = -eta_fb (F e - R^T e) e^T, equations (10) and (22) of arXiv 2510.17916; needs R at the feedback
+               synapse, so it transports weights too
+
+Temporal: a trace of each sender.
+    matched         xbar <- (1 - a) xbar + x(t-1): the memory of the receiving neuron itself
+    rflo            the same within the eligibility  eps_lm <- (1 - a) eps_lm + g_l x_m(t-1)  (Murray 2019, Bellec
+                    et al. 2020); with a = 1 it is g_l xbar_m and needs no memory per weight
+    published       tau_elig e' = -e + (1 - a_fast) x, tau_elig = 10 tau_fast, equation (18)
+    published_code  e <- e^(-1/30) e + (1 - e^(-1/3)) x, which the paper's public code runs
+"""
+
+from __future__ import annotations
+
+import math
+
+from trophic.engines.native import native, vectorised
+from trophic.network.layout import (
+    CODE_TRACE,
+    CREDIT,
+    FEEDBACK,
+    LEARNED,
+    PUBLISHED_FEEDBACK,
+    PUBLISHED_TRACE,
+    SLOPE,
+    SYMMETRIC,
+    TRACE,
+    X_OLD,
+    X,
+)
+
+
+@native
+def trace(net, choice, rules):
+    """Traces after a forward step."""
+    real = net.neurons.dtype.type
+    neurons = net.neurons
+    source = X_OLD
+    stay, come = 1.0 - rules.leak, 1.0
+    if choice.trace == PUBLISHED_TRACE:
+        stay = math.exp(-0.1)
+        come = (1.0 - stay) * (1.0 - rules.leak)
+        source = X
+    elif choice.trace == CODE_TRACE:
+        stay, come = math.exp(-1.0 / 30.0), 1.0 - math.exp(-1.0 / 3.0)
+        source = X
+    keep, gain = real(stay), real(come)
+    for k in range(neurons.shape[1]):
+        neurons[TRACE, k] = keep * neurons[TRACE, k] + gain * neurons[source, k]
+
+
+@vectorised
+def add_scaled(target, source, factor, n):
+    """target += factor source, over the first n entries."""
+    for k in range(n):
+        target[k] += factor * source[k]
+
+
+@native
+def assign(net, choice):
+    """L = F^T e and d = L g for every neuron."""
+    neurons = net.neurons
+    n = neurons.shape[1]
+    neurons[FEEDBACK] = 0
+    for h in range(net.feedback.shape[0]):
+        if net.error[h] == 0:
+            continue
+        if choice.feedback == SYMMETRIC:
+            add_scaled(neurons[FEEDBACK], net.readout[h], net.error[h], n)
+        else:
+            add_scaled(neurons[FEEDBACK], net.feedback[h], net.error[h], n)
+    for k in range(n):
+        neurons[CREDIT, k] = neurons[FEEDBACK, k] * neurons[SLOPE, k]
+
+
+@native
+def learn_feedback(net, choice, rules):
+    """Feedback weights after the readout has moved by -e k^T/D."""
+    real = net.neurons.dtype.type
+    n = net.neurons.shape[1]
+    n_heads = net.feedback.shape[0]
+    if choice.feedback == LEARNED:
+        keep = real(1.0 - rules.feedback_decay)
+        for h in range(n_heads):
+            if net.error[h] == 0:
+                continue
+            step = real(-net.error[h] / net.shared[0].spread)
+            for k in range(n):
+                net.feedback[h, k] = keep * net.feedback[h, k] + step * net.gain[0, k]
+                net.readout[h, k] *= keep
+    elif choice.feedback == PUBLISHED_FEEDBACK:
+        rate = real(rules.feedback_rate)
+        for k in range(n):
+            difference = real(0.0)
+            for h in range(n_heads):
+                difference += (net.feedback[h, k] - net.readout[h, k]) * net.error[h]
+            for h in range(n_heads):
+                net.feedback[h, k] -= rate * difference * net.error[h]

@@ -1,0 +1,410 @@
+"""`Network`: the configuration, its State and Info, and the way from a chunk to the kernel."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trophic.network import kernel, published, topology
+from trophic.network.intake import admit_rows
+from trophic.network.layout import (
+    BATCH,
+    BIAS,
+    BLOCK,
+    CHANNEL,
+    CHOICE,
+    CHOICES,
+    EDGE,
+    HEAD,
+    NEURON_ROWS,
+    RANK,
+    RULE_TABLE,
+    RULES,
+    SHARED,
+    TRIAL,
+    TRIALS,
+    Net,
+)
+from trophic.network.readout import ridge
+from trophic.runtime.clock import Clock
+from trophic.runtime.contract import Chunk, Model, State
+
+
+@dataclass
+class NetworkState(State):
+    """Everything a network remembers; `layout.Net` lists the arrays."""
+
+    clock: Clock
+    slots: NDArray[np.int64]
+    weights: NDArray[np.floating]
+    eligibility: NDArray[np.floating]
+    edges: NDArray[np.void]
+    echo: NDArray[np.floating]
+    utility: NDArray[np.float64]
+    neurons: NDArray[np.floating]
+    blocks: NDArray[np.void]
+    feeds: NDArray[np.int64]
+    input_weights: NDArray[np.floating]
+    features: NDArray[np.floating]
+    readout: NDArray[np.floating]
+    feedback: NDArray[np.floating]
+    precision: NDArray[np.floating]
+    gain: NDArray[np.floating]
+    relax: NDArray[np.float64]
+    heads: NDArray[np.void]
+    output: NDArray[np.floating]
+    error: NDArray[np.floating]
+    shares: NDArray[np.float64]
+    sketches: NDArray[np.floating]
+    spare: NDArray[np.floating]
+    candidates: NDArray[np.int64]
+    since: NDArray[np.int64]
+    evidence: NDArray[np.floating]
+    buffer: NDArray[np.floating]
+    trials: NDArray[np.void]
+    directions: NDArray[np.floating]
+    past: NDArray[np.floating]
+    issued: NDArray[np.float64]
+    horizons: NDArray[np.int64]
+    channels: NDArray[np.void]
+    shared: NDArray[np.void]
+
+    def net(self) -> Net:
+        """The arrays as the kernels take them."""
+        return Net(*[getattr(self, name) for name in Net._fields])
+
+
+@dataclass(frozen=True)
+class NetworkInfo:
+    """What one chunk showed: n samples, H outputs.
+
+    Attributes
+    ----------
+    prediction : (n, H, horizons) float64
+        What was predicted for each sample before it was seen, in the signal's units: ``prediction[t, c, q]`` was made
+        ``horizons[q]`` samples before (with targets: for the present target from the present inputs). NaN where there
+        was none.
+    error : (n, H) float64
+        One-step prediction less the value; NaN where the value is missing.
+    gate : (n,) float64
+        Surprise gate: the part of the targets' power that is still error, 0..1.
+    n_births, n_deaths : (n,) int64
+        Edges born and dead since the first sample.
+    """
+
+    prediction: NDArray[np.float64]
+    error: NDArray[np.float64]
+    gate: NDArray[np.float64]
+    n_births: NDArray[np.int64]
+    n_deaths: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Network(Model[NetworkState, NetworkInfo]):
+    """A block-sparse recurrent network that learns online, with local credit, and grows its own wiring.
+
+    Without targets it predicts its own next input: no label is needed. With ``n_targets`` > 0 a sample is
+    [inputs, targets], and a NaN target is a head that does not learn now.
+
+    Parameters
+    ----------
+    n_inputs : int
+        Input channels, >= 1.
+    n_targets : int
+        Target channels after the inputs; 0 to predict the next inputs.
+    n_blocks, block_size : int
+        Blocks and neurons per block, >= 1.
+    n_slots : int
+        Edges from other blocks that a block can hold, >= 0.
+    horizons : tuple of int
+        Samples ahead, starting with 1; further horizons are readout heads (without targets only).
+    wiring : {"all", "own"}
+        Whether a block hears every channel, or channel c enters block c mod n_blocks only.
+    readout, feedback, trace, map, plasticity, structure, homeostasis, protection, scaling : str
+        Rules by name, see `layout.CHOICES` and the module of each.
+    n_candidates : int
+        Pairs that each row watches; 0 for all blocks (cost ~ n_blocks^2).
+    precision : {"float32", "float64"}
+        Of neurons, weights, readout and map. Units, statistics and clocks are float64 and int64.
+    rules : tuple of (name, value)
+        Overrides of single constants, `layout.RULE_TABLE`.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is outside its range.
+
+    References
+    ----------
+    M. J. McCulloch, Self-Evidencing Through Hierarchical Gradient Decomposition, arXiv 2510.17916 (2025), for
+    `Network.published`; the defaults replace its rules where they did not work.
+
+    Examples
+    --------
+    >>> import numpy as np, trophic
+    >>> t = np.arange(3000)
+    >>> x = np.sin(0.1 * t) * np.sin(0.017 * t)
+    >>> model = trophic.Network(n_blocks=4, block_size=8)
+    >>> state = model.init(seed=0)
+    >>> info = model.advance(state, trophic.Chunk(x[:, None], sample_period_s=1.0))
+    >>> error = info.error[2000:, 0]
+    >>> bool(np.std(error) < 0.02 * np.std(x))
+    True
+    >>> model.predict(state).shape
+    (1, 1)
+    """
+
+    n_inputs: int = 1
+    n_targets: int = 0
+    n_blocks: int = 16
+    block_size: int = 16
+    n_slots: int = 2
+    horizons: tuple[int, ...] = (1,)
+    wiring: str = "all"
+    readout: str = "block_rls"
+    feedback: str = "learned"
+    trace: str = "matched"
+    map: str = "signed"
+    plasticity: str = "gated"
+    structure: str = "confirmed"
+    homeostasis: str = "none"
+    protection: str = "none"
+    scaling: str = "running"
+    n_candidates: int = 0
+    precision: str = "float32"
+    rules: tuple[tuple[str, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        limits = {"n_inputs": 1, "n_targets": 0, "n_blocks": 1, "block_size": 1, "n_slots": 0, "n_candidates": 0}
+        for name, low in limits.items():
+            value = getattr(self, name)
+            if not (isinstance(value, int) and low <= value <= 1 << 20):
+                raise ValueError(f"{name} must be an integer in {low}..{1 << 20}, got {value!r}")
+        named = {**CHOICES, "wiring": ("all", "own"), "precision": ("float32", "float64")}
+        for name, allowed in named.items():
+            value = getattr(self, name)
+            if value not in allowed:
+                raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+        self._check_horizons()
+        self._check_choices()
+        self._check_rules()
+
+    def _check_horizons(self) -> None:
+        h = self.horizons
+        whole = all(isinstance(x, int) for x in h)
+        if not (whole and h and h[0] == 1 and all(a < b for a, b in zip(h, h[1:])) and h[-1] <= 1 << 16):
+            raise ValueError(f"horizons must be increasing integers that start with 1, got {h!r}; for example (1, 4)")
+        if self.n_targets and h != (1,):
+            raise ValueError(f"horizons must be (1,) with targets, got {h!r}; shift the targets instead")
+
+    def _check_choices(self) -> None:
+        if self.structure in ("gated", "confirmed") and self.map != "signed":
+            raise ValueError(f"structure={self.structure!r} needs map='signed', got {self.map!r}")
+        if self.structure == "published" and self.map not in ("published", "published_code"):
+            raise ValueError(f"structure='published' needs map='published' or 'published_code', got {self.map!r}")
+        if self.n_candidates > self.n_blocks:
+            raise ValueError(f"n_candidates must be in 0..n_blocks = {self.n_blocks}, got {self.n_candidates}")
+        if self.n_candidates and self.map != "signed":
+            raise ValueError(f"n_candidates must be 0 with map={self.map!r}, which watches all pairs")
+
+    def _check_rules(self) -> None:
+        for name, value in self.rules:
+            if name not in RULE_TABLE:
+                raise ValueError(f"rules has no constant named {name!r}; known are {', '.join(RULE_TABLE)}")
+            if not math.isfinite(value):
+                raise ValueError(f"rule {name} must be finite, got {value}")
+        constants = self._constants()
+        for name, low, high in (("leak", 0.0, 1.0), ("forgetting", 0.0, 1.0), ("map_rate", 0.0, 1.0)):
+            value = float(constants[name])
+            if not low < value <= high:
+                raise ValueError(f"rule {name} must be in ({low:g}, {high:g}], got {value}")
+        for name, unit in (("period", BATCH), ("trial", 64)):
+            value = float(constants[name])
+            if not (value >= unit and value % unit == 0):
+                raise ValueError(f"rule {name} must be a positive multiple of {unit} samples, got {value}")
+
+    @classmethod
+    def published(cls, form: str = "paper", **parameters: Any) -> Self:
+        """The network of arXiv 2510.17916 as printed (``form="paper"``) or as its public code runs (``"code"``).
+
+        Where the two disagree, `trophic.network.published` says how. Other parameters are those of `Network`.
+
+        Examples
+        --------
+        >>> Network.published(n_blocks=4).readout
+        'nlms'
+        """
+        choices, rules = published.configuration(form, parameters.get("block_size", cls.block_size))
+        rules.update(parameters.pop("rules", ()))
+        return cls(**{**choices, **parameters, "rules": tuple(rules.items())})
+
+    @property
+    def n_outputs(self) -> int:
+        """Channels that are predicted: the targets, or without any the inputs."""
+        return self.n_targets or self.n_inputs
+
+    def init(self, seed: int = 0) -> NetworkState:
+        """A State before its first sample; ``seed`` >= 0 draws the weights and all later randomness."""
+        rng = np.random.default_rng(seed)
+        constants = self._constants()
+        real = np.dtype(self.precision)
+        b, size, s = self.n_blocks, self.block_size, 1 + self.n_slots
+        n, heads, ahead = b * size, self.n_outputs, len(self.horizons)
+        published_start = self.feedback == "published"
+        feeds = topology.feeds(self.n_inputs, b, self.wiring)
+        weights = np.zeros((b, s, size, size), dtype=real)
+        weights[:, 0] = topology.self_weights(b, size, constants["self_radius"], rng, exact=not published_start)
+        parts, part = self._readout_parts()
+        input_weights = constants["input_gain"] * rng.standard_normal((b, feeds.shape[1], size))
+        input_weights /= math.sqrt(feeds.shape[1])
+        readout = np.zeros((heads * ahead, parts * part), dtype=real)
+        if published_start:
+            input_weights = topology.orthonormal(n, feeds.shape[1], rng).reshape(b, size, -1).swapaxes(1, 2)
+            input_weights = input_weights * math.sqrt(n)
+            readout[:heads, :n] = topology.orthonormal(heads, n, rng) * math.sqrt(heads / n)
+        neurons = np.zeros((NEURON_ROWS, n), dtype=real)
+        neurons[BIAS] = constants["bias"] * rng.standard_normal(n)
+        feedback = (0.3 / math.sqrt(n) * rng.standard_normal((heads, n))).astype(real)
+        longest = self.horizons[-1]
+        shared = np.zeros(1, dtype=SHARED)
+        shared["seed"] = seed
+        shared["gate"] = 1.0
+        shared["spread"] = 1.0
+        blocks = np.zeros(b, dtype=BLOCK)
+        blocks["plastic"] = 1.0
+        channels = np.zeros(self.n_inputs + self.n_targets, dtype=CHANNEL)
+        channels["unit"] = 1.0
+        candidates = self._candidates(rng)
+        c = candidates.shape[1]
+        signed = self.map == "signed"
+        tiles = (b, c, RANK, RANK) if signed else (b, c if self.map != "none" else 0, 1, 1)
+        leaky = self.trace == "rflo" and constants["leak"] < 1
+        recursive = self.readout != "nlms"
+        return NetworkState(
+            clock=Clock.new(self.n_inputs + self.n_targets),
+            slots=topology.empty_slots(b, self.n_slots),
+            weights=weights,
+            eligibility=np.zeros((b if leaky else 0, s, size, size), dtype=real),
+            edges=np.zeros((b, s), dtype=EDGE),
+            echo=np.zeros((b, s, 2, size), dtype=real),
+            utility=np.zeros((b, s, heads)),
+            neurons=neurons,
+            blocks=blocks,
+            feeds=feeds,
+            input_weights=np.ascontiguousarray(input_weights, dtype=real),
+            features=np.zeros(parts * part, dtype=real),
+            readout=readout,
+            feedback=feedback,
+            precision=np.tile(constants["prior"] * np.eye(part, dtype=real), (parts if recursive else 0, 1, 1)),
+            gain=np.zeros((2, parts * part), dtype=real),
+            relax=np.ones(parts if recursive else 0),
+            heads=np.zeros(heads, dtype=HEAD),
+            output=np.zeros(heads * ahead, dtype=real),
+            error=np.zeros(heads, dtype=real),
+            shares=np.zeros((heads, b, 2)),
+            sketches=topology.sketches(b, size, RANK, rng, real),
+            spare=np.zeros((size, size), dtype=real),
+            candidates=candidates,
+            since=np.zeros((b, c), dtype=np.int64),
+            evidence=np.zeros(tiles, dtype=real if signed else np.float64),
+            buffer=np.zeros((BATCH, 2, b, RANK), dtype=real),
+            trials=np.zeros((b, TRIALS), dtype=TRIAL),
+            directions=np.zeros((b, TRIALS, RANK, RANK), dtype=real),
+            past=np.zeros((longest if ahead > 1 else 0, 2, parts * part), dtype=real),
+            issued=np.zeros((longest, heads * ahead)),
+            horizons=np.array(self.horizons, dtype=np.int64),
+            channels=channels,
+            shared=shared,
+        )
+
+    def advance(self, state: NetworkState, chunk: Chunk) -> NetworkInfo:
+        """Consume ``chunk`` (n_inputs + n_targets columns), updating ``state`` in place."""
+        return self._run(state, chunk, np.empty((0, 0), dtype=self.precision))
+
+    def predict(self, state: NetworkState) -> NDArray[np.float64]:
+        """What the network expects after the last sample, shape (H, horizons), in the signal's units.
+
+        With targets: its output for the last sample's inputs.
+        """
+        row = state.issued[int(state.shared["step"][0]) % len(state.issued)]
+        return row.reshape(len(self.horizons), self.n_outputs).T.copy()
+
+    def features(self, state: NetworkState, chunk: Chunk) -> NDArray[np.floating]:
+        """z = [x; u; 1] after each sample of ``chunk``, shape (n, D), of a network that goes on; ``state`` stays."""
+        z = np.zeros((len(chunk), state.features.size), dtype=self.precision)
+        self._run(state.copy(), chunk, z)
+        return z
+
+    def fit(self, state: NetworkState, chunk: Chunk, targets: NDArray[np.floating], penalty: float) -> NetworkState:
+        """A State whose one-step heads are the ridge regression of ``targets`` (n, H) on the features of ``chunk``.
+
+        Offline, and in scaled units of the heads' channels at the end of ``chunk``; rows with a NaN are left out.
+        """
+        new = state.copy()
+        z = np.zeros((len(chunk), state.features.size), dtype=self.precision)
+        self._run(new, chunk, z)
+        channels = new.channels[-self.n_outputs :] if self.n_targets else new.channels
+        scaled = (targets - channels["origin"]) / channels["unit"]
+        rows = np.isfinite(scaled).all(axis=1)
+        new.readout[: self.n_outputs] = ridge(z[rows], scaled[rows], penalty)
+        return new
+
+    def edges(self, state: NetworkState) -> NDArray[np.int64]:
+        """Edges between different blocks, shape (n_edges, 2): receiving block, sending block."""
+        return topology.pairs(state.slots)
+
+    def _run(self, state: NetworkState, chunk: Chunk, features: NDArray[np.floating]) -> NetworkInfo:
+        good, is_sample = admit_rows(state.clock, chunk)
+        values = np.ascontiguousarray(chunk.values, dtype=np.float64)
+        prediction = np.full((len(chunk), self.n_outputs, len(self.horizons)), np.nan)
+        monitor = np.empty((len(chunk), 3))
+        inputs = np.empty(self.n_inputs, dtype=self.precision)
+        kernel.run(
+            values, good, is_sample, inputs, state.net(), self._choice(), self._constants(), prediction, monitor, features
+        )
+        first = self.n_inputs if self.n_targets else 0
+        truth = np.where(good[:, first:], values[:, first:], np.nan)
+        return NetworkInfo(
+            prediction=prediction,
+            error=prediction[:, :, 0] - truth,
+            gate=monitor[:, 0],
+            n_births=monitor[:, 1].astype(np.int64),
+            n_deaths=monitor[:, 2].astype(np.int64),
+        )
+
+    def _readout_parts(self) -> tuple[int, int]:
+        """Number and size of the blocks of features; [u; 1] fill further blocks, padded with zeros."""
+        extra = -(-(self.n_inputs + 1) // self.block_size)
+        if self.readout == "rls":
+            return 1, self.n_blocks * self.block_size + self.n_inputs + 1
+        return self.n_blocks + extra, self.block_size
+
+    def _candidates(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Blocks that each row watches at first: all, or distinct random ones."""
+        b, c = self.n_blocks, self.n_candidates or self.n_blocks
+        if self.map == "none":
+            return np.zeros((b, 0), dtype=np.int64)
+        if c == b:
+            return np.tile(np.arange(b, dtype=np.int64), (b, 1))
+        return np.stack([rng.choice(b, c, replace=False) for _ in range(b)])
+
+    def _choice(self) -> np.void:
+        record = np.zeros(1, dtype=CHOICE)
+        for name, allowed in CHOICES.items():
+            record[name] = allowed.index(getattr(self, name))
+        record["labelled"] = self.n_targets > 0
+        record["n_inputs"] = self.n_inputs
+        return record[0]
+
+    def _constants(self) -> np.void:
+        record = np.zeros(1, dtype=RULES)
+        changed = dict(self.rules)
+        for name, (value, _) in RULE_TABLE.items():
+            record[name] = changed.get(name, value)
+        if self.scaling == "none":
+            record["scale_rate"] = 0.0
+        return record[0]

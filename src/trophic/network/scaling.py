@@ -1,0 +1,86 @@
+"""The unit of every channel: running mean and variance, and the origin and unit that are in use.
+
+    scaled = (value - origin)/unit
+
+The running moments move with every good sample; what is in use moves rarely, because every move asks the readout to
+learn anew: at samples 1, 2, 4 .. 256 and afterwards when the mean is a unit away or the deviation has changed by a
+factor of two. A move leaves every prediction of the readout from the inputs where it was, in the signal's units.
+"""
+
+from __future__ import annotations
+
+import math
+
+from trophic.engines.native import native
+from trophic.network import readout
+
+
+@native
+def observe(channel, value, rules):
+    """The running moments after one sample; True if origin or unit should move."""
+    channel.n += 1
+    rate = max(rules.scale_rate, 1.0 / channel.n)
+    difference = value - channel.mean
+    channel.mean += rate * difference
+    channel.variance = (1.0 - rate) * (channel.variance + rate * difference * difference)
+    if channel.n <= 256:
+        return channel.n & (channel.n - 1) == 0
+    deviation = proper_unit(channel)
+    moved = abs(channel.mean - channel.origin) > channel.unit
+    return moved or deviation > 2.0 * channel.unit or deviation < 0.5 * channel.unit
+
+
+@native
+def proper_unit(channel):
+    """The running standard deviation; of a constant, its size; of zero, 1."""
+    unit = max(math.sqrt(channel.variance), 1e-12 * abs(channel.mean))
+    return unit if unit > 0.0 else 1.0
+
+
+@native
+def move_unit(c, net, choice):
+    """Channel c takes its running mean and deviation as origin and unit; readout and features follow."""
+    channel = net.channels[c]
+    origin, unit = channel.mean, proper_unit(channel)
+    ratio, shift = channel.unit / unit, (channel.origin - origin) / unit
+    channel.origin = origin
+    channel.unit = unit
+    if channel.n == 1 or (ratio == 1.0 and shift == 0.0):  # nothing was forecast in the unit before the first
+        return False
+    real = net.readout.dtype.type
+    n_inputs = choice.n_inputs
+    n = net.neurons.shape[1]
+    bias = n + n_inputs
+    n_heads = net.feedback.shape[0]
+    head = c - n_inputs if choice.labelled == 1 else c
+    if 0 <= head:
+        for k in range(net.horizons.shape[0]):
+            row = net.readout[k * n_heads + head]
+            for q in range(row.shape[0]):
+                row[q] *= real(ratio)
+            row[bias] += real(shift)
+        for q in range(n):
+            net.feedback[head, q] *= real(ratio)
+    if c < n_inputs:
+        for h in range(net.readout.shape[0]):
+            net.readout[h, bias] -= real(net.readout[h, n + c] * shift / ratio)
+            net.readout[h, n + c] *= real(1.0 / ratio)
+        net.features[n + c] = real(net.features[n + c] * ratio + shift)
+    return True
+
+
+@native
+def take_in(row, good, net, choice, rules):
+    """Moments, units and scaled values of one sample of all channels; missing ones are left to the caller."""
+    moved = False
+    for c in range(row.shape[0]):
+        if not good[c]:
+            continue
+        channel = net.channels[c]
+        if rules.scale_rate > 0.0 and observe(channel, row[c], rules):
+            moved = move_unit(c, net, choice) or moved
+        channel.scaled = (row[c] - channel.origin) / channel.unit
+    if moved:
+        readout.restart_all(net, rules)
+        net.past[:] = 0
+        readout.predict(net)

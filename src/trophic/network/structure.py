@@ -1,0 +1,333 @@
+"""Births and deaths of edges.
+
+Utility of an edge, the part of the loss that it saves (all forms)
+    h <- (1 - a) h + g v;   c = R_j h;   U <- EMA(c^2/2 - e c) per head: the loss would rise by U without it.
+
+gated      every 256 samples the candidate with the largest kappa_j z_ji >= theta takes a free slot of row j, else the
+           slot of least utility that is of age, else nothing. Weights at birth are -P_j S_ji Q_i^T: the newborn already
+           points down the gradient that the map has gathered.
+confirmed  the same with a second look: a candidate above a lower z goes on trial. Its direction is held, and for the
+           next 1024 samples s = <direction, (P^T d)(Q^T xbar)^T> is one signed number with mean zero under no relation.
+           Student's t over 32 batches of it decides. The batches absorb autocorrelation, the division by their own
+           spread absorbs heavy tails, and one number has a known law where z has 64 unknown ones.
+published  viability ||W|| (1 + T) of every edge against a threshold, the percentile 10 + 25 scarcity + 15 demand of
+           the living edges' (scarcity = share of slots in use, demand = surprise gate); at most one edge below it dies.
+           A pair is drawn at random and grows with probability T/max T, if the row has a free slot (equations (28),
+           (29) of arXiv 2510.17916, where the form of scarcity and demand is taken from its public code).
+"""
+
+from __future__ import annotations
+
+import math
+
+from trophic.engines.native import inlined, native
+from trophic.network.dynamics import normal, uniform
+from trophic.network.layout import CONFIRMED, GATED, PUBLISHED_STRUCTURE, RANK, SLOPE, TRIALS
+from trophic.network.plasticity import project
+from trophic.network.topology import connected
+from trophic.network.trophic_map import forget, on_trial, pair_evidence, rotate
+
+
+@native
+def live(net, rules):
+    """Age and utility of every edge after a sample; needs the error before the readout moved and R."""
+    size = net.weights.shape[2]
+    rest = net.echo.dtype.type(1.0 - rules.leak)
+    for j in range(net.slots.shape[0]):
+        for s in range(net.slots.shape[1]):
+            if net.slots[j, s] < 0:
+                continue
+            edge = net.edges[j, s]
+            edge.age += 1
+            if s == 0:
+                continue
+            echo = net.echo[j, s]
+            for k in range(size):
+                echo[1, k] = rest * echo[1, k] + net.neurons[SLOPE, j * size + k] * echo[0, k]
+            rate = max(rules.map_rate, 1.0 / edge.age)
+            for h in range(net.feedback.shape[0]):
+                if net.heads[h].active == 0:
+                    continue
+                c = 0.0
+                for k in range(size):
+                    c += net.readout[h, j * size + k] * echo[1, k]
+                saved = 0.5 * c * c - float(net.error[h]) * c
+                net.utility[j, s, h] += rate * (saved - net.utility[j, s, h])
+
+
+@inlined
+def worth(net, j, s):
+    """Utility of an edge over all heads, in units of a head's target power."""
+    total = 0.0
+    for h in range(net.utility.shape[2]):
+        total += max(0.0, net.utility[j, s, h]) / (net.heads[h].target_power + 1e-300)
+    return total
+
+
+@native
+def free(net, j, s):
+    """The edge dies."""
+    net.slots[j, s] = -1
+    net.weights[j, s] = 0
+    net.echo[j, s] = 0
+    net.utility[j, s] = 0.0
+    edge = net.edges[j, s]
+    edge.scale = 0.0
+    edge.square = 0.0
+    edge.age = 0
+    edge.evidence = 0.0
+    if net.eligibility.shape[0] > 0:
+        net.eligibility[j, s] = 0
+
+
+@native
+def slot_for(net, j, rules):
+    """A slot of row j for a newborn: a free one, else the oldest enough of least utility; -1 if there is none."""
+    least, found = 1e300, -1
+    for s in range(1, net.slots.shape[1]):
+        if net.slots[j, s] < 0:
+            return s
+        if net.edges[j, s].age >= rules.grace:
+            value = worth(net, j, s)
+            if value < least:
+                least = value
+                found = s
+    return found
+
+
+@native
+def occupy(net, j, s, i, evidence, rules):
+    """Slot s of row j now hears block i; its weights are the caller's."""
+    if net.slots[j, s] >= 0:
+        net.shared[0].deaths += 1
+    free(net, j, s)
+    net.slots[j, s] = i
+    net.edges[j, s].born = net.shared[0].step
+    net.edges[j, s].evidence = evidence
+    net.shared[0].births += 1
+    size = net.weights.shape[2]
+    if net.precision.shape[1] == size:
+        for k in range(size):
+            net.precision[j, k, k] += net.precision.dtype.type(rules.birth_prior)
+    elif net.precision.shape[0] == 1:
+        for k in range(j * size, (j + 1) * size):
+            net.precision[0, k, k] += net.precision.dtype.type(rules.birth_prior)
+
+
+@native
+def give_birth(net, j, c, evidence, rules):
+    """An edge from candidate c to row j, along the gradient that the map has gathered; False if there is no slot."""
+    s = slot_for(net, j, rules)
+    if s < 0:
+        return False
+    i = net.candidates[j, c]
+    occupy(net, j, s, i, evidence, rules)
+    size = net.weights.shape[2]
+    weights = net.weights[j, s]
+    tile = net.evidence[j, c]
+    total = 0.0
+    for m in range(size):
+        for k in range(size):
+            w = 0.0
+            for p in range(RANK):
+                inner = 0.0
+                for q in range(RANK):
+                    inner += tile[p, q] * net.sketches[1, i, m, q]
+                w -= net.sketches[0, j, k, p] * inner
+            weights[m, k] = w
+            total += w * w
+    scale = weights.dtype.type(rules.birth_gain * math.sqrt(size / (total + 1e-300)))
+    for m in range(size):
+        for k in range(size):
+            weights[m, k] *= scale
+    forget(net, j, c)
+    return True
+
+
+@native
+def best_candidate(net, j, threshold, rules):
+    """The candidate of row j with the largest evidence of at least ``threshold``: its index (-1 if none) and z."""
+    found, best = -1, threshold
+    for c in range(net.candidates.shape[1]):
+        i = net.candidates[j, c]
+        if i == j or connected(net.slots, j, i) or on_trial(net, j, i):
+            continue
+        z = net.blocks[j].plastic * pair_evidence(net, j, c, rules)
+        if z >= best:
+            best = z
+            found = c
+    return found, best
+
+
+@native
+def grow_gated(net, rules):
+    """The rows with the strongest evidence get their edge, at most ``births`` of them."""
+    for _ in range(int(rules.births)):
+        row, candidate, best = -1, -1, rules.threshold
+        for j in range(net.slots.shape[0]):
+            c, z = best_candidate(net, j, best, rules)
+            if c >= 0:
+                row, candidate, best = j, c, z
+        if row < 0:
+            return
+        if not give_birth(net, row, candidate, best, rules):
+            forget(net, row, candidate)
+
+
+@native
+def hold_trials(net, rules):
+    """One sample of every trial: s = <direction, credit trace^T>, in the sketches that `trophic_map.listen` just made."""
+    slot = (net.shared[0].n_map - 1) % net.buffer.shape[0]
+    batch = int(rules.trial) // 32
+    for j in range(net.slots.shape[0]):
+        for q in range(TRIALS):
+            trial = net.trials[j, q]
+            if trial.source == 0:
+                continue
+            credit = net.buffer[slot, 0, j]
+            trace = net.buffer[slot, 1, trial.source - 1]
+            s = 0.0
+            for a in range(RANK):
+                inner = 0.0
+                for b in range(RANK):
+                    inner += net.directions[j, q, a, b] * trace[b]
+                s += credit[a] * inner
+            trial.batch += s
+            trial.n += 1
+            if trial.n % batch == 0:
+                trial.sum += trial.batch
+                trial.square += trial.batch * trial.batch
+                trial.batch = 0.0
+
+
+@native
+def verdict(trial):
+    """Student's t of the batches so far."""
+    n = 32.0
+    mean = trial.sum / n
+    variance = (trial.square - n * mean * mean) / (n - 1.0)
+    return mean / math.sqrt(variance / n + 1e-300)
+
+
+@native
+def end_trials(net, rules):
+    """Trials that are over end in a birth, or in forgetting the pair's evidence."""
+    for j in range(net.slots.shape[0]):
+        for q in range(TRIALS):
+            trial = net.trials[j, q]
+            if trial.source == 0 or trial.n < rules.trial:
+                continue
+            t = verdict(trial)
+            i = trial.source - 1
+            trial.source = 0
+            for c in range(net.candidates.shape[1]):
+                if net.candidates[j, c] != i or connected(net.slots, j, i):
+                    continue
+                if not (t >= rules.confirm and give_birth(net, j, c, t, rules)):
+                    forget(net, j, c)
+
+
+@native
+def begin_trials(net, rules):
+    """Every row puts its best candidates on trial."""
+    for j in range(net.slots.shape[0]):
+        for q in range(TRIALS):
+            trial = net.trials[j, q]
+            if trial.source != 0:
+                continue
+            c, _ = best_candidate(net, j, rules.scout, rules)
+            if c < 0:
+                break
+            trial.source = net.candidates[j, c] + 1
+            trial.n = 0
+            trial.batch = 0.0
+            trial.sum = 0.0
+            trial.square = 0.0
+            for a in range(RANK):
+                for b in range(RANK):
+                    net.directions[j, q, a, b] = net.evidence[j, c, a, b]
+
+
+@native
+def prune(net, rules):
+    """Edges of age that save nothing die."""
+    for j in range(net.slots.shape[0]):
+        for s in range(1, net.slots.shape[1]):
+            if net.slots[j, s] >= 0 and net.edges[j, s].age >= rules.grace and worth(net, j, s) <= rules.keep:
+                free(net, j, s)
+                net.shared[0].deaths += 1
+
+
+@native
+def published(net, rules):
+    """Viability, its percentile threshold, at most one death and one birth."""
+    shared = net.shared[0]
+    n_blocks, n_slots = net.slots.shape
+    size = net.weights.shape[2]
+    largest = 0.0
+    for j in range(n_blocks):
+        for i in range(n_blocks):
+            if i != j:
+                largest = max(largest, net.evidence[j, i, 0, 0])
+    living, lowest, row, slot = 0, 1e300, -1, -1
+    for j in range(n_blocks):
+        for s in range(1, n_slots):
+            if net.slots[j, s] >= 0:
+                living += 1
+                value = viability(net, j, s)
+                if value < lowest:
+                    lowest, row, slot = value, j, s
+    scarcity = living / max(1.0, n_blocks * (n_slots - 1.0))
+    part = (10.0 + 25.0 * scarcity + 15.0 * shared.gate) / 100.0
+    if living > 0 and part * living >= 1.0:  # the percentile lies above the lowest edge
+        free(net, row, slot)
+        shared.deaths += 1
+    j = int(uniform(shared.seed, shared.step, 1) * n_blocks)
+    i = int(uniform(shared.seed, shared.step, 2) * n_blocks)
+    if i == j or connected(net.slots, j, i) or largest <= 0.0:
+        return
+    if uniform(shared.seed, shared.step, 3) * largest < net.evidence[j, i, 0, 0]:
+        s = slot_for(net, j, rules)
+        if s >= 0 and net.slots[j, s] < 0:
+            occupy(net, j, s, i, net.evidence[j, i, 0, 0] / largest, rules)
+            for m in range(size):
+                for k in range(size):
+                    draw = normal(shared.seed, shared.step, 4 + m * size + k)
+                    net.weights[j, s, m, k] = rules.birth_gain / math.sqrt(size) * draw
+
+
+@native
+def viability(net, j, s):
+    """||W|| (1 + T) of an edge."""
+    total = 0.0
+    for m in range(net.weights.shape[2]):
+        for k in range(net.weights.shape[3]):
+            total += float(net.weights[j, s, m, k]) ** 2
+    return math.sqrt(total) * (1.0 + net.evidence[j, net.slots[j, s], 0, 0])
+
+
+@native
+def update(net, choice, rules):
+    """Structure after a sample: trials every sample, the rest every ``period`` samples."""
+    if choice.structure == CONFIRMED:
+        hold_trials(net, rules)
+    n = net.shared[0].n_learned
+    if n % int(rules.period) != 0:
+        return
+    cap = rules.weight_cap * math.sqrt(net.weights.shape[2])
+    for j in range(net.slots.shape[0]):
+        for s in range(net.slots.shape[1]):
+            project(net.weights[j, s], cap)
+    if n < rules.warm_up:
+        return
+    if choice.structure == PUBLISHED_STRUCTURE:
+        published(net, rules)
+    elif choice.structure == GATED:
+        prune(net, rules)
+        grow_gated(net, rules)
+        rotate(net, rules)
+    elif choice.structure == CONFIRMED:
+        prune(net, rules)
+        end_trials(net, rules)
+        begin_trials(net, rules)
+        rotate(net, rules)
