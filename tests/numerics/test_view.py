@@ -214,6 +214,15 @@ def test_signal_and_residual_are_drawn_with_their_extremes(found, figure):
     assert [text.get_text() for text in figure.axes[3].get_legend().get_texts()] == ["signal", "residual"]
 
 
+def test_swings_on_a_high_level_are_drawn_about_it():
+    """The frequency of a grid: a hundredth of a hertz about 50 Hz. The axis says what was taken off."""
+    overview = Overview(0.1, 90.0, FS, unit="Hz")
+    overview.add_samples(T, 50.0 + 0.01 * np.cos(T), np.zeros(len(T)))
+    axes = draw(overview).axes[3]
+    assert axes.get_ylabel() == "signal (Hz) - 50"
+    assert np.allclose(axes.get_ylim(), (-0.011, 0.011), atol=0.001)
+
+
 # --- the table ------------------------------------------------------------------------------------
 
 

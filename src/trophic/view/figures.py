@@ -163,10 +163,12 @@ def _shares(axes: Axes, scene: Scene, lives: list[Life], clock: TimeScale) -> No
 
 
 def _signal(axes: Axes, scene: Scene, clock: TimeScale) -> None:
-    axes.set_ylabel(f"signal ({scene.unit})" if scene.unit else "signal")
+    offset = _offset(scene)
+    name = f"signal ({scene.unit})" if scene.unit else "signal"
+    axes.set_ylabel(f"{name} {'-' if offset > 0 else '+'} {abs(offset):g}" if offset else name)
     x = clock(scene.time_s)
     for low, high, colour, name in (
-        (scene.signal_min, scene.signal_max, SIGNAL, "signal"),
+        (scene.signal_min - offset, scene.signal_max - offset, SIGNAL, "signal"),
         (scene.residual_min, scene.residual_max, RESIDUAL, "residual"),
     ):
         axes.fill_between(x, low, high, color=colour, linewidth=0)
@@ -182,6 +184,17 @@ def _signal(axes: Axes, scene: Scene, clock: TimeScale) -> None:
         handlelength=1.2,
         columnspacing=1.2,
     )
+
+
+def _offset(scene: Scene) -> float:
+    """What to take off a signal whose swings would look flat beside its mean: the mean, to two digits of the swing."""
+    if not np.isfinite(scene.signal_max).any():
+        return 0.0
+    low, high = float(np.nanmin(scene.signal_min)), float(np.nanmax(scene.signal_max))
+    if not 0 < high - low < abs(high + low) / 4:
+        return 0.0
+    digits = 1 - int(np.floor(np.log10(high - low)))
+    return round((high + low) / 2, digits)
 
 
 def _tidy(axes: Axes) -> None:
