@@ -269,13 +269,13 @@ def picture(x: Array, pitch: Pitch, path: Path, span_s: tuple[float, float] = (0
     axes = figure.subplots(2, 1, sharex=True, sharey=True)
     methods = {"trophic": ecology(x, pitch.time_s), "sinusoidal model, 40 ms": sinusoidal_model(x, pitch.time_s, 0.04)}
     for axis, (name, present) in zip(axes, methods.items(), strict=True):
-        axis.specgram(x, NFFT=512, Fs=RATE_HZ, noverlap=448, cmap="Greys", vmin=-110, vmax=-30)
+        axis.specgram(x, NFFT=512, Fs=RATE_HZ, noverlap=448, cmap="Greys", vmin=-85, vmax=-30)
         for k in range(1, int(BAND_HZ[1] / np.nanmin(pitch.f0_hz)) + 1):
             axis.plot(pitch.time_s, k * pitch.f0_hz, color="#e69f00", lw=2.5, alpha=0.4)
-        axis.plot(present.time_s, present.frequency_hz, ".", color="#0072b2", ms=2.5)
+        axis.plot(present.time_s, present.frequency_hz, ".", color="#0072b2", ms=4)
         axis.set(xlim=span_s, ylim=(0, 3000), ylabel="frequency (Hz)", title=name)
     axes[1].set_xlabel("time (s)")
-    figure.savefig(path, dpi=70)
+    figure.savefig(path, dpi=65)
 
 
 HEADER = (
