@@ -152,7 +152,7 @@ class Decomposition:
         other : Decomposition, optional
             Another channel of the same record: rows are then the components of this one, columns of that one.
         memory_s : float, optional
-            Memory of the mean in seconds, > 0: what happened this long ago counts 1/e. Default: a quarter of the record.
+            Memory of the mean in seconds, > 0: what was this long ago counts 1/e. Default: a quarter of the record.
         max_order : int
             Largest p and q, >= 1.
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Chunk:
-    """A contiguous piece of a stream.
+    """A contiguous piece of a stream: exactly one of ``sample_period_s`` and ``times_s`` is given.
 
     Parameters
     ----------
@@ -39,8 +39,6 @@ class Chunk:
         Time stamps in seconds of an irregular stream; None for a regular one.
     start_time_s : float
         Time stamp of sample 0 of a regular stream.
-
-    Exactly one of ``sample_period_s`` and ``times_s`` is given.
 
     Examples
     --------
