@@ -8,6 +8,10 @@ Spatial: L = F^T e for a readout error e = R z - y, and d = L g with the slope g
     published  dF = -eta_fb (F e - R^T e) e^T, equations (10) and (22) of arXiv 2510.17916; needs R at the feedback
                synapse, so it transports weights too
 
+The map may gather its credit through a feedback of its own (scouting="random": fixed normal weights). What it looks
+for is whether a relation exists, not which way the loss goes down; a feedback whose sign never turns lets evidence
+add up from the first sample on, while R and whatever follows it still wander about zero.
+
 Temporal: a trace of each sender.
     matched         xbar <- (1 - a) xbar + x(t-1): the memory of the receiving neuron itself
     rflo            the same within the eligibility  eps_lm <- (1 - a) eps_lm + g_l x_m(t-1)  (Murray 2019, Bellec
@@ -22,12 +26,14 @@ import math
 
 from trophic.engines.native import native, vectorised
 from trophic.network.layout import (
+    BY_RANDOM,
     CODE_TRACE,
     CREDIT,
     FEEDBACK,
     LEARNED,
     PUBLISHED_FEEDBACK,
     PUBLISHED_TRACE,
+    SCOUT,
     SLOPE,
     SYMMETRIC,
     TRACE,
@@ -64,7 +70,7 @@ def add_scaled(target, source, factor, n):
 
 @native
 def assign(net, choice):
-    """L = F^T e and d = L g for every neuron."""
+    """L = F^T e and d = L g for every neuron, and the credit that the map gathers."""
     neurons = net.neurons
     n = neurons.shape[1]
     neurons[FEEDBACK] = 0
@@ -77,6 +83,16 @@ def assign(net, choice):
             add_scaled(neurons[FEEDBACK], net.feedback[h], net.error[h], n)
     for k in range(n):
         neurons[CREDIT, k] = neurons[FEEDBACK, k] * neurons[SLOPE, k]
+    if choice.scouting == BY_RANDOM:
+        neurons[SCOUT] = 0
+        for h in range(net.scouts.shape[0]):
+            if net.error[h] != 0:
+                add_scaled(neurons[SCOUT], net.scouts[h], net.error[h], n)
+        for k in range(n):
+            neurons[SCOUT, k] *= neurons[SLOPE, k]
+    else:
+        for k in range(n):
+            neurons[SCOUT, k] = neurons[CREDIT, k]
 
 
 @native

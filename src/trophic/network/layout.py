@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 CHOICES: dict[str, tuple[str, ...]] = {
     "readout": ("nlms", "block_rls", "rls"),
     "feedback": ("fixed", "learned", "symmetric", "published"),
+    "scouting": ("feedback", "random"),
     "trace": ("published", "published_code", "matched", "rflo"),
     "map": ("none", "published", "published_code", "signed"),
     "plasticity": ("none", "published", "published_code", "gated"),
@@ -24,6 +25,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 NLMS, BLOCK_RLS, RLS = range(3)
 FIXED, LEARNED, SYMMETRIC, PUBLISHED_FEEDBACK = range(4)
+BY_FEEDBACK, BY_RANDOM = range(2)
 PUBLISHED_TRACE, CODE_TRACE, MATCHED, RFLO = range(4)
 NO_MAP, PUBLISHED_MAP, CODE_MAP, SIGNED_MAP = range(4)
 NO_PLASTICITY, HEBB_OJA, HEBB_OJA_CODE, GATED_PLASTICITY = range(4)
@@ -46,7 +48,7 @@ RULE_TABLE: dict[str, tuple[float, str]] = {
     "prior": (10.0, "P_0: prior variance of a readout weight"),
     "nlms_rate": (0.5, "step of the normalised least mean squares"),
     "readout_cap": (1e30, "largest norm of a readout row"),
-    "feedback_decay": (1e-4, "decay per sample of feedback and readout under Kolen-Pollack"),
+    "feedback_decay": (1e-5, "decay per sample of feedback and readout under Kolen-Pollack"),
     "feedback_rate": (1e-4, "eta_fb of the published feedback rule"),
     "gate_rate": (0.002, "rate of the surprise gate's means"),
     "map_rate": (5e-4, "beta or alpha: forgetting of the trophic map, per sample"),
@@ -62,24 +64,25 @@ RULE_TABLE: dict[str, tuple[float, str]] = {
     "period": (256.0, "samples between changes of structure, a multiple of 16"),
     "warm_up": (1024.0, "samples before the first change of structure"),
     "births": (2.0, "most births at one time"),
-    "threshold": (4.0, "evidence z of a birth; E z = 1 where there is no relation"),
-    "scout": (2.0, "evidence z that puts a pair on trial"),
+    "threshold": (6.0, "evidence of a birth without trial, a normal deviate"),
+    "scout": (3.0, "evidence that puts a pair on trial, a normal deviate"),
+    "ridge": (1e-2, "part of its mean power below which a direction of a sketch does not count"),
     "trial": (1024.0, "samples of a trial, a multiple of 64"),
-    "confirm": (4.5, "Student's t, over 32 batches, that ends a trial with a birth"),
+    "confirm": (6.0, "Student's t, over 32 batches, that ends a trial with a birth"),
     "grace": (2000.0, "an edge younger than this is not given up"),
     "scale_rate": (1e-4, "slowest rate of the running mean and variance of each channel"),
     "keep": (0.0, "an older edge whose utility is below this part of the head's power dies"),
     "birth_gain": (0.2, "norm of newborn weights, in sqrt(block size)"),
     "birth_prior": (0.1, "added to P of a block that got a new input"),
-    "rotation": (1.0, "a candidate is replaced if its z is below this after a window"),
+    "rotation": (1.0, "a candidate is replaced if its evidence is below this after a window"),
     "window": (1024.0, "samples a sampled candidate is watched before it may be replaced"),
     "share_power": (4.0, "exponent of the protection"),
 }
 RULES = np.dtype([(name, "f8") for name in RULE_TABLE])
 
 # rows of the array of neurons
-NEURON_ROWS = 8
-X, X_OLD, SLOPE, TRACE, FEEDBACK, CREDIT, BIAS, ACTIVITY = range(NEURON_ROWS)  # L and d = L g are FEEDBACK and CREDIT
+NEURON_ROWS = 9
+X, X_OLD, SLOPE, TRACE, FEEDBACK, CREDIT, SCOUT, BIAS, ACTIVITY = range(NEURON_ROWS)  # L, d = L g, and d for the map
 
 EDGE = np.dtype(
     [
@@ -92,11 +95,11 @@ EDGE = np.dtype(
 )
 BLOCK = np.dtype(
     [
-        ("credit_power", "f8"),  # running squared norm of the sketched credit
-        ("trace_power", "f8"),  # of the sketched trace
         ("plastic", "f8"),  # kappa, 0..1: protection
+        ("credit_freedom", "f8"),  # degrees of freedom of the whitened credit and trace
+        ("trace_freedom", "f8"),
         ("salience", "f8"),  # how well this block's past activity tells the size of the error
-        ("energy", "f8"),  # running mean of |sketched trace|^2 and of its square
+        ("energy", "f8"),  # running mean of the whitened trace's power and of its square
         ("energy_sq", "f8"),
         ("joint", "f8"),  # of its product with the squared error
     ]
@@ -160,6 +163,7 @@ class Net(NamedTuple):
     features: NDArray[np.floating]  # (D,) z = [x; u; 1; 0..]
     readout: NDArray[np.floating]  # (H horizons, D)
     feedback: NDArray[np.floating]  # (H, N)
+    scouts: NDArray[np.floating]  # (H, N) fixed random feedback for the map; (0, N) if it uses the other
     precision: NDArray[np.floating]  # (Q, m, m) P of the readout
     gain: NDArray[np.floating]  # (2, D) k = P z, and w = k/sqrt(D) of the update of P that waits
     relax: NDArray[np.float64]  # (Q,) 1/lambda, or 1 where P is as large as its prior
@@ -171,6 +175,9 @@ class Net(NamedTuple):
     spare: NDArray[np.floating]  # (l, l) room for one block's change
     candidates: NDArray[np.int64]  # (B, C) sending block
     since: NDArray[np.int64]  # (B, C) step at which its evidence begins
+    work: NDArray[np.float64]  # (2 RANK, RANK) room for products
+    moments: NDArray[np.float64]  # (2, B, RANK, RANK) second moments of the sketches
+    whiteners: NDArray[np.floating]  # the same shape, inverses of their Cholesky factors
     evidence: NDArray[np.floating]  # (B, C, RANK, RANK) signed sums; (B, B, 1, 1) for the published maps
     buffer: NDArray[np.floating]  # (BATCH, 2, B, RANK) sketches that wait
     trials: NDArray[np.void]  # (B, TRIALS) TRIAL

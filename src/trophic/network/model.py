@@ -52,6 +52,7 @@ class NetworkState(State):
     features: NDArray[np.floating]
     readout: NDArray[np.floating]
     feedback: NDArray[np.floating]
+    scouts: NDArray[np.floating]
     precision: NDArray[np.floating]
     gain: NDArray[np.floating]
     relax: NDArray[np.float64]
@@ -63,6 +64,9 @@ class NetworkState(State):
     spare: NDArray[np.floating]
     candidates: NDArray[np.int64]
     since: NDArray[np.int64]
+    work: NDArray[np.float64]
+    moments: NDArray[np.float64]
+    whiteners: NDArray[np.floating]
     evidence: NDArray[np.floating]
     buffer: NDArray[np.floating]
     trials: NDArray[np.void]
@@ -124,7 +128,7 @@ class Network(Model[NetworkState, NetworkInfo]):
         Samples ahead, starting with 1; further horizons are readout heads (without targets only).
     wiring : {"all", "own"}
         Whether a block hears every channel, or channel c enters block c mod n_blocks only.
-    readout, feedback, trace, map, plasticity, structure, homeostasis, protection, scaling : str
+    readout, feedback, scouting, trace, map, plasticity, structure, homeostasis, protection, scaling : str
         Rules by name, see `layout.CHOICES` and the module of each.
     n_candidates : int
         Pairs that each row watches; 0 for all blocks (cost ~ n_blocks^2).
@@ -167,6 +171,7 @@ class Network(Model[NetworkState, NetworkInfo]):
     wiring: str = "all"
     readout: str = "block_rls"
     feedback: str = "learned"
+    scouting: str = "random"
     trace: str = "matched"
     map: str = "signed"
     plasticity: str = "gated"
@@ -299,6 +304,7 @@ class Network(Model[NetworkState, NetworkInfo]):
             features=np.zeros(parts * part, dtype=real),
             readout=readout,
             feedback=feedback,
+            scouts=rng.standard_normal((heads if self.scouting == "random" else 0, n)).astype(real),
             precision=np.tile(constants["prior"] * np.eye(part, dtype=real), (parts if recursive else 0, 1, 1)),
             gain=np.zeros((2, parts * part), dtype=real),
             relax=np.ones(parts if recursive else 0),
@@ -310,6 +316,9 @@ class Network(Model[NetworkState, NetworkInfo]):
             spare=np.zeros((size, size), dtype=real),
             candidates=candidates,
             since=np.zeros((b, c), dtype=np.int64),
+            work=np.zeros((2 * RANK, RANK)),
+            moments=np.zeros((2, b, RANK, RANK)),
+            whiteners=np.zeros((2, b, RANK, RANK), dtype=real),
             evidence=np.zeros(tiles, dtype=real if signed else np.float64),
             buffer=np.zeros((BATCH, 2, b, RANK), dtype=real),
             trials=np.zeros((b, TRIALS), dtype=TRIAL),

@@ -31,6 +31,7 @@ def configuration(form: str, block_size: int) -> tuple[dict[str, Any], dict[str,
     choices = {
         "readout": "nlms",
         "feedback": "published",
+        "scouting": "feedback",
         "trace": "published_code" if code else "published",
         "map": "published_code" if code else "published",
         "plasticity": "published_code" if code else "published",

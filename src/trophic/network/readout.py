@@ -50,9 +50,9 @@ def dot(a, b, n):
 
 @native
 def predict(net):
-    """Fills ``net.error`` with R z, the outputs of all heads."""
+    """Fills ``net.output`` with R z of all heads."""
     for h in range(net.readout.shape[0]):
-        net.error[h] = dot(net.readout[h], net.features, net.features.shape[0])
+        net.output[h] = dot(net.readout[h], net.features, net.features.shape[0])
 
 
 @vectorised

@@ -9,7 +9,8 @@ gated      every 256 samples the candidate with the largest kappa_j z_ji >= thet
 confirmed  the same with a second look: a candidate above a lower z goes on trial. Its direction is held, and for the
            next 1024 samples s = <direction, (P^T d)(Q^T xbar)^T> is one signed number with mean zero under no relation.
            Student's t over 32 batches of it decides. The batches absorb autocorrelation, the division by their own
-           spread absorbs heavy tails, and one number has a known law where z has 64 unknown ones.
+           spread absorbs heavy tails, and one number has a known law where z has many. A relation that several rows
+           have found is served by the one that found it best: the others start again with the error it leaves.
 published  viability ||W|| (1 + T) of every edge against a threshold, the percentile 10 + 25 scarcity + 15 demand of
            the living edges' (scarcity = share of slots in use, demand = surprise gate); at most one edge below it dies.
            A pair is drawn at random and grows with probability T/max T, if the row has a free slot (equations (28),
@@ -25,7 +26,7 @@ from trophic.network.dynamics import normal, uniform
 from trophic.network.layout import CONFIRMED, GATED, PUBLISHED_STRUCTURE, RANK, SLOPE, TRIALS
 from trophic.network.plasticity import project
 from trophic.network.topology import connected
-from trophic.network.trophic_map import forget, on_trial, pair_evidence, rotate
+from trophic.network.trophic_map import forget, on_trial, pair_evidence, rotate, whiten_all, whitened_direction
 
 
 @native
@@ -211,20 +212,50 @@ def verdict(trial):
 
 @native
 def end_trials(net, rules):
-    """Trials that are over end in a birth, or in forgetting the pair's evidence."""
-    for j in range(net.slots.shape[0]):
+    """Of the trials that are over, the best end in a birth; the others forget the pair's evidence."""
+    n_blocks = net.slots.shape[0]
+    for _ in range(int(rules.births)):
+        row, slot, best = -1, -1, rules.confirm
+        for j in range(n_blocks):
+            for q in range(TRIALS):
+                trial = net.trials[j, q]
+                if trial.source > 0 and trial.n >= rules.trial and verdict(trial) >= best:
+                    row, slot, best = j, q, verdict(trial)
+        if row < 0:
+            break
+        i = net.trials[row, slot].source - 1
+        net.trials[row, slot].source = 0
+        c = candidate_of(net, row, i)
+        if c >= 0 and give_birth(net, row, c, best, rules):
+            for j in range(n_blocks):
+                dismiss(net, j, i)
+    for j in range(n_blocks):
         for q in range(TRIALS):
             trial = net.trials[j, q]
-            if trial.source == 0 or trial.n < rules.trial:
-                continue
-            t = verdict(trial)
-            i = trial.source - 1
-            trial.source = 0
-            for c in range(net.candidates.shape[1]):
-                if net.candidates[j, c] != i or connected(net.slots, j, i):
-                    continue
-                if not (t >= rules.confirm and give_birth(net, j, c, t, rules)):
-                    forget(net, j, c)
+            if trial.source > 0 and trial.n >= rules.trial:
+                dismiss(net, j, trial.source - 1)
+
+
+@native
+def candidate_of(net, j, i):
+    """Where row j watches block i; -1 if it does not, or hears it."""
+    if connected(net.slots, j, i):
+        return -1
+    for c in range(net.candidates.shape[1]):
+        if net.candidates[j, c] == i:
+            return c
+    return -1
+
+
+@native
+def dismiss(net, j, i):
+    """Row j forgets what it has gathered about block i, and ends its trial: the error is not what it was."""
+    for q in range(TRIALS):
+        if net.trials[j, q].source == i + 1:
+            net.trials[j, q].source = 0
+    c = candidate_of(net, j, i)
+    if c >= 0:
+        forget(net, j, c)
 
 
 @native
@@ -243,9 +274,7 @@ def begin_trials(net, rules):
             trial.batch = 0.0
             trial.sum = 0.0
             trial.square = 0.0
-            for a in range(RANK):
-                for b in range(RANK):
-                    net.directions[j, q, a, b] = net.evidence[j, c, a, b]
+            whitened_direction(net, j, c, net.directions[j, q])
 
 
 @native
@@ -322,11 +351,13 @@ def update(net, choice, rules):
         return
     if choice.structure == PUBLISHED_STRUCTURE:
         published(net, rules)
-    elif choice.structure == GATED:
+        return
+    whiten_all(net, rules)
+    if choice.structure == GATED:
         prune(net, rules)
         grow_gated(net, rules)
         rotate(net, rules)
-    elif choice.structure == CONFIRMED:
+    else:
         prune(net, rules)
         end_trials(net, rules)
         begin_trials(net, rules)

@@ -1,9 +1,12 @@
 """The trophic field map: for block pairs that need not be connected, what an edge would be worth.
 
 signed (the form that works)
-    S_ji <- (1 - beta) S_ji + (P_j^T d_j)(Q_i^T xbar_i)^T      sketches P, Q of rank 8, entries +-1/sqrt(l)
-    z_ji = ||S_ji||^2/(w(n) E|P_j^T d_j|^2 E|Q_i^T xbar_i|^2),   w(n) = sum over its n samples of the squared weights
-    The sum is signed, the norm is taken afterwards: products without a relation cancel, and E z = 1 for them, so
+    S_ji <- (1 - beta) S_ji + a_j b_i^T,   a_j = P_j^T d_j, b_i = Q_i^T xbar_i: sketches of rank 8, entries +-1/sqrt(l)
+    chi_ji = ||A_j^-1/2 S_ji B_i^-1/2||^2/w,   A_j = E a_j a_j^T, B_i = E b_i b_i^T, w = sum of the squared weights
+    The sum is signed and the norm taken afterwards: products without a relation cancel. Whitening (each block's own
+    second moments, with a ridge) keeps the directions in which blocks are loud but uninformative - the mean activity,
+    the mean slope - from drowning the others. Under no relation chi is chi-squared with nu = nu_j nu_i degrees of
+    freedom, nu_j = tr A_j (A_j + ridge)^-1, and the cube root of Wilson and Hilferty (1931) makes it a normal deviate:
     one threshold means the same everywhere. Every sample adds an outer product, so 16 samples enter at a time.
 
 published      T <- (1 - alpha) T + alpha |e_bar_i d_bar_j|, block means; equations (24)-(26) of arXiv 2510.17916
@@ -23,13 +26,13 @@ import math
 
 from trophic.engines.native import inlined, native, vectorised
 from trophic.network.dynamics import uniform
-from trophic.network.layout import BATCH, CODE_MAP, CREDIT, PUBLISHED_MAP, RANK, SIGNED_MAP, TRACE, TRIALS
+from trophic.network.layout import BATCH, CODE_MAP, PUBLISHED_MAP, RANK, SCOUT, SIGNED_MAP, TRACE, TRIALS
 from trophic.network.topology import connected
 
 
 @vectorised
 def sketch(out, matrix, signal, first):
-    """out = matrix^T signal; returns its squared norm."""
+    """out = matrix^T signal."""
     size = matrix.shape[0]
     for q in range(RANK):
         out[q] = 0
@@ -37,82 +40,160 @@ def sketch(out, matrix, signal, first):
         s = signal[first + k]
         for q in range(RANK):
             out[q] += matrix[k, q] * s
-    total = out[0] * out[0]
-    for q in range(1, RANK):
-        total += out[q] * out[q]
-    return total
 
 
 @native
 def listen(net, rules):
-    """Sketches of this sample into the buffer, and their mean powers; a flush when the buffer is full."""
+    """Sketches of this sample into the buffer; a flush when the buffer is full."""
     shared = net.shared[0]
     slot = shared.n_map % BATCH
     size = net.weights.shape[2]
     shared.n_map += 1
-    rate = max(rules.map_rate, 1.0 / shared.n_map)
-    squared = 0.0
-    for h in range(net.feedback.shape[0]):
-        squared += float(net.error[h]) ** 2
-    shared.surprise += rate * (squared - shared.surprise)
-    shared.surprise_sq += rate * (squared * squared - shared.surprise_sq)
     for j in range(net.slots.shape[0]):
-        block = net.blocks[j]
-        credit = float(sketch(net.buffer[slot, 0, j], net.sketches[0, j], net.neurons[CREDIT], j * size))
-        trace = float(sketch(net.buffer[slot, 1, j], net.sketches[1, j], net.neurons[TRACE], j * size))
-        block.credit_power += rate * (credit - block.credit_power)
-        block.trace_power += rate * (trace - block.trace_power)
-        block.energy_sq += rate * (trace * trace - block.energy_sq)
-        block.joint += rate * (trace * squared - block.joint)
+        sketch(net.buffer[slot, 0, j], net.sketches[0, j], net.neurons[SCOUT], j * size)
+        sketch(net.buffer[slot, 1, j], net.sketches[1, j], net.neurons[TRACE], j * size)
+    if net.candidates.shape[1] < net.slots.shape[0]:
+        attend(net, slot, rules)
     if slot == BATCH - 1:
         flush(net, rules)
 
 
 @vectorised
-def absorb(tile, credit, trace, decay, keep):
-    """tile <- keep tile + sum_s decay^(BATCH - 1 - s) credit_s trace_s^T."""
+def absorb(tile, left, right, keep):
+    """tile <- keep tile + sum over the batch of left_s right_s^T."""
     for p in range(RANK):
         for q in range(RANK):
             tile[p, q] *= keep
         for s in range(BATCH):
-            a = credit[s, p]
+            a = left[s, p]
             for q in range(RANK):
-                tile[p, q] += a * trace[s, q]
+                tile[p, q] += a * right[s, q]
 
 
 @native
 def flush(net, rules):
-    """The buffer enters the evidence of every candidate."""
-    real = net.neurons.dtype.type
-    stay = 1.0 - rules.map_rate
-    for s in range(BATCH):
-        weight = real(stay ** (BATCH - 1 - s))
-        for j in range(net.slots.shape[0]):
-            for q in range(RANK):
-                net.buffer[s, 0, j, q] *= weight
-    keep = real(stay**BATCH)
+    """The buffer enters the moments of every block and the evidence of every candidate."""
+    stay = (1.0 - rules.map_rate) ** BATCH
+    keep = net.evidence.dtype.type(stay)
+    for j in range(net.slots.shape[0]):
+        for side in range(2):
+            sketches = net.buffer[:, side, j]
+            absorb(net.moments[side, j], sketches, sketches, stay)
     for j in range(net.candidates.shape[0]):
         credit = net.buffer[:, 0, j]
         for c in range(net.candidates.shape[1]):
             i = net.candidates[j, c]
             if i != j:
-                absorb(net.evidence[j, c], credit, net.buffer[:, 1, i], keep, keep)
+                absorb(net.evidence[j, c], credit, net.buffer[:, 1, i], keep)
 
 
-@inlined
-def pair_evidence(net, j, c, rules):
-    """z of candidate c of row j; 1 on average where there is no relation."""
-    i = net.candidates[j, c]
-    n = net.shared[0].n_map - net.since[j, c]
-    if n <= 0:
+@native
+def whiten(net, side, j, ridge):
+    """L^-1 of block j's second moment per sample plus ridge, L L^T = E a a^T + ridge; returns tr L^-1 E a a^T L^-T."""
+    moments, inverse = net.moments[side, j], net.whiteners[side, j]
+    mean = 0.0
+    for p in range(RANK):
+        mean += moments[p, p] / RANK
+    if mean <= 0.0:
         return 0.0
-    stay = 1.0 - rules.map_rate
-    weights = (1.0 - stay ** (2.0 * n)) / (1.0 - stay * stay)
-    total = 0.0
+    freedom = float(RANK)
+    for p in range(RANK):  # forward elimination of [E a a^T + ridge | I], scaled to unit mean power
+        for q in range(p + 1):
+            net.work[p, q] = moments[p, q] / mean + (ridge if p == q else 0.0)
+        for q in range(RANK):
+            inverse[p, q] = 0
+    for p in range(RANK):
+        for q in range(p + 1):
+            total = net.work[p, q]
+            for k in range(q):
+                total -= net.work[p, k] * net.work[q, k]
+            net.work[p, q] = math.sqrt(max(total, 1e-12)) if p == q else total / net.work[q, q]
+    for q in range(RANK):
+        for p in range(q, RANK):
+            total = 1.0 if p == q else 0.0
+            for k in range(q, p):
+                total -= net.work[p, k] * net.work[RANK + k, q]
+            net.work[RANK + p, q] = total / net.work[p, p]
+    scale = 1.0 / math.sqrt(mean)
+    for p in range(RANK):
+        for q in range(p + 1):
+            freedom -= ridge * net.work[RANK + p, q] ** 2
+            inverse[p, q] = net.work[RANK + p, q] * scale
+    return freedom
+
+
+@native
+def whiten_all(net, rules):
+    """Whiteners and degrees of freedom of all blocks."""
+    for j in range(net.slots.shape[0]):
+        block = net.blocks[j]
+        block.credit_freedom = whiten(net, 0, j, rules.ridge)
+        block.trace_freedom = whiten(net, 1, j, rules.ridge)
+
+
+@native
+def weight_sums(n, rules):
+    """Sum of the weights, and of their squares, of the last n samples."""
+    stay = (1.0 - rules.map_rate) ** BATCH
+    m = n // BATCH
+    return BATCH * (1.0 - stay**m) / (1.0 - stay), BATCH * (1.0 - stay ** (2 * m)) / (1.0 - stay * stay)
+
+
+@native
+def pair_evidence(net, j, c, rules):
+    """Evidence of candidate c of row j as a standard normal deviate."""
+    i = net.candidates[j, c]
+    shared = net.shared[0]
+    n = shared.n_map - net.since[j, c]
+    freedom = net.blocks[j].credit_freedom * net.blocks[i].trace_freedom
+    if n < BATCH or freedom <= 0.0:
+        return 0.0
+    squares = weight_sums(n, rules)[1]
+    total_weight = weight_sums(shared.n_map, rules)[0]  # the moments are sums since the first sample
+    left, right, tile = net.whiteners[0, j], net.whiteners[1, i], net.evidence[j, c]
+    power = 0.0
     for p in range(RANK):
         for q in range(RANK):
-            total += float(net.evidence[j, c, p, q]) ** 2
-    return total / (weights * net.blocks[j].credit_power * net.blocks[i].trace_power + 1e-300)
+            net.work[p, q] = 0.0
+        for k in range(p + 1):
+            for q in range(RANK):
+                net.work[p, q] += left[p, k] * tile[k, q]
+        for q in range(RANK):
+            total = 0.0
+            for k in range(q + 1):
+                total += net.work[p, k] * right[q, k]
+            power += total * total
+    chi = power * total_weight * total_weight / squares
+    share = 2.0 / (9.0 * freedom)
+    return ((chi / freedom) ** (1.0 / 3.0) - (1.0 - share)) / math.sqrt(share)
+
+
+@native
+def whitened_direction(net, j, c, out):
+    """A_j^-1 S_ji B_i^-1: the direction in which the relation stands out most, up to a factor."""
+    i = net.candidates[j, c]
+    left, right, tile = net.whiteners[0, j], net.whiteners[1, i], net.evidence[j, c]
+    work = net.work
+    multiply(left, tile, work[:RANK], 0, 0)
+    multiply(left, work[:RANK], work[RANK:], 1, 0)
+    multiply(work[RANK:], right, work[:RANK], 0, 1)
+    multiply(work[:RANK], right, work[RANK:], 0, 0)
+    for p in range(RANK):
+        for q in range(RANK):
+            out[p, q] = work[RANK + p, q]
+
+
+@native
+def multiply(a, b, out, flip_a, flip_b):
+    """out = a b of RANK x RANK matrices, either one transposed if its flip is 1."""
+    for p in range(RANK):
+        for q in range(RANK):
+            total = 0.0
+            for k in range(RANK):
+                left = a[k, p] if flip_a == 1 else a[p, k]
+                right = b[q, k] if flip_b == 1 else b[k, q]
+                total += left * right
+            out[p, q] = total
 
 
 @native
@@ -136,7 +217,7 @@ def published(net, choice, rules):
         for i in range(n_blocks):
             product, left, right = 0.0, 0.0, 0.0
             for k in range(size):
-                d, e = neurons[CREDIT, j * size + k], neurons[TRACE, i * size + k]
+                d, e = neurons[SCOUT, j * size + k], neurons[TRACE, i * size + k]
                 product += d * e
                 left += d
                 right += e
@@ -157,14 +238,37 @@ def update(net, choice, rules):
 
 
 @native
+def attend(net, slot, rules):
+    """Running correlation of the error's size with the size of each block's whitened trace."""
+    shared = net.shared[0]
+    rate = max(rules.map_rate, 1.0 / shared.n_map)
+    squared = 0.0
+    for h in range(net.feedback.shape[0]):
+        squared += float(net.error[h]) ** 2
+    shared.surprise += rate * (squared - shared.surprise)
+    shared.surprise_sq += rate * (squared * squared - shared.surprise_sq)
+    for i in range(net.slots.shape[0]):
+        block = net.blocks[i]
+        energy = 0.0
+        for p in range(RANK):
+            part = 0.0
+            for q in range(p + 1):
+                part += net.whiteners[1, i, p, q] * net.buffer[slot, 1, i, q]
+            energy += part * part
+        block.energy += rate * (energy - block.energy)
+        block.energy_sq += rate * (energy * energy - block.energy_sq)
+        block.joint += rate * (energy * squared - block.joint)
+
+
+@native
 def find_salient(net):
-    """Salience of each block: correlation of the error's size with the size of the block's trace, times sqrt(n)."""
+    """Salience of each block: that correlation, in absolute value."""
     shared = net.shared[0]
     spread = max(shared.surprise_sq - shared.surprise**2, 0.0)
     for i in range(net.slots.shape[0]):
         block = net.blocks[i]
-        own = max(block.energy_sq - block.trace_power**2, 0.0)
-        covariance = block.joint - block.trace_power * shared.surprise
+        own = max(block.energy_sq - block.energy**2, 0.0)
+        covariance = block.joint - block.energy * shared.surprise
         block.salience = abs(covariance) / math.sqrt(own * spread + 1e-300)
 
 
