@@ -66,6 +66,21 @@ def test_the_truth_scores_full_marks_and_its_half_half(pitch):
     assert half.prediction == pytest.approx(left, abs=0.05)
 
 
+def test_where_the_lines_are_followed(pitch):
+    """The first two harmonics only, and only from 100 ms on: of the four strong lines the other two never."""
+    lines = voice.reference_lines(glottal(), pitch)
+    late = np.where(np.arange(len(pitch.time_s)) * STEP_S >= 0.1 - 1e-9, 2, 0)
+    per_frame, stretch, *shares = voice.where(voice.strongest(truth(pitch), late), pitch, lines)
+    assert float(per_frame) == pytest.approx(4, abs=0.2)
+    assert stretch == f"{1e3 * STEP_S * len(pitch.time_s):.0f} ms"
+    first, second, third, middle, above, *by_age = (float(s.rstrip("%") or -1) for s in shares)
+    assert first == second > 90
+    assert third == middle == 0
+    assert above == -1  # no such line
+    assert by_age[:2] == [0, 0]
+    assert by_age[2:] == pytest.approx([50, 50], abs=6)
+
+
 def test_nobody_present_predicts_nothing(pitch):
     x = glottal()
     nobody = Present(pitch.time_s, *(np.full((len(pitch.time_s), 3), np.nan) for _ in range(3)))
