@@ -243,6 +243,17 @@ def test_pairs_that_never_met_are_unknown():
     assert np.isnan(pairs.false_alarm[0, 1])
 
 
+def test_frames_out_of_order_or_without_a_time_are_left_out():
+    t = np.arange(400) / 50.0
+    phase = 2 * np.pi * np.outer(t, [4.0, 2.1]) + 0.3
+    clean = measure(t, Voices(phase, np.array([4.0, 2.1]), np.full(2, 0.1), np.ones(2)))
+    where, bad = [50, 200, 400], [np.nan, 1.0, 3.0]
+    dirty = Voices(np.insert(phase, where, 0.0, axis=0), np.array([4.0, 2.1]), np.full(2, 0.1), np.ones(2))
+    found = measure(np.insert(t, where, bad), dirty)
+    assert np.allclose(found.locking, clean.locking, atol=1e-12)
+    assert found.memory_s == clean.memory_s
+
+
 def test_no_components_no_pairs():
     found = trophic.decompose(np.random.default_rng(0).standard_normal(2000), sample_rate_hz=100.0)
     pairs = found.synchrony()

@@ -133,7 +133,7 @@ def measure(
     Parameters
     ----------
     time_s : array, shape (F,)
-        Increasing time stamps of the frames, seconds.
+        Time stamps of the frames, seconds; frames whose stamp is not finite or does not increase are left out.
     rows, columns : Voices
         Columns default to the rows.
     memory_s : float, optional
@@ -166,9 +166,11 @@ def measure(
     """
     if not (isinstance(max_order, int) and max_order >= 1):
         raise ValueError(f"max_order must be an integer >= 1, got {max_order!r}")
-    span_s = float(time_s[-1] - time_s[0]) if len(time_s) > 1 else 0.0
     within = columns is None
     others = rows if columns is None else columns
+    kept = _in_order(time_s)
+    time_s, rows, others = time_s[kept], _frames(rows, kept), _frames(others, kept)
+    span_s = float(time_s[-1] - time_s[0]) if len(time_s) > 1 else 0.0
     shape = (len(rows.frequency_hz), len(others.frequency_hz))
     p, q = np.ones(shape, dtype=np.int64), np.ones(shape, dtype=np.int64)
     for a, b in np.ndindex(shape):
@@ -184,6 +186,17 @@ def measure(
         (rows.frequency_hz, others.frequency_hz), (rows.lock, others.lock),
         p, q, locking, offset, null, locking_false_alarm(locking, null), memory_s, within,
     )  # fmt: skip
+
+
+def _in_order(time_s: Array) -> NDArray[np.bool_]:
+    """Which time stamps are finite and later than all before."""
+    stamps = np.where(np.isfinite(time_s), time_s, -np.inf)
+    latest = np.maximum.accumulate(np.concatenate([[-np.inf], stamps]))[:-1]
+    return stamps > latest
+
+
+def _frames(voices: Voices, kept: NDArray[np.bool_]) -> Voices:
+    return voices._replace(phase_rad=voices.phase_rad[kept])
 
 
 def _at_ratio(
