@@ -107,12 +107,10 @@ def occupy(net, j, s, i, evidence, rules):
     net.edges[j, s].evidence = evidence
     net.shared[0].births += 1
     size = net.weights.shape[2]
-    if net.precision.shape[1] == size:
-        for k in range(size):
-            net.precision[j, k, k] += net.precision.dtype.type(rules.birth_prior)
-    elif net.precision.shape[0] == 1:
-        for k in range(j * size, (j + 1) * size):
-            net.precision[0, k, k] += net.precision.dtype.type(rules.birth_prior)
+    n_parts, part = net.precision.shape[0], net.precision.shape[1]
+    for k in range(j * size, (j + 1) * size if n_parts > 0 else 0):
+        q = k // part
+        net.precision[q, k - q * part, k - q * part] += net.precision.dtype.type(rules.birth_prior)
 
 
 @native
