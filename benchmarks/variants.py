@@ -54,12 +54,12 @@ VARIANTS = (
     _of("only the vote against neighbours (q twice low-passed)", outer=1.0),
     _of("lightest mass 8", m_min=8.0),
     # evidence
-    _of("a larva is voiced at half the evidence", adult_nats=6.5),
-    _of("a larva is voiced at twice the evidence", adult_nats=26.0),
+    _of("a larva is voiced at half the evidence", adult_nats=4.75),
+    _of("a larva is voiced at twice the evidence", adult_nats=19.0),
     _of("no ring: only the flanks are background", ring=0.0),
     _of("the whole ring is background", ring=1.0),
     _of("income is not smoothed", smooth=OFF),
-    _of("no limit to a larva's bite", bite=OFF),
+    _of("light larvae earn no more than heavy ones", light_doubt=0.0),
     _of("no thermal floor", floor=0.0),
     # the cost of living
     _of("no upkeep", upkeep=0.0),

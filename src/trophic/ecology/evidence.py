@@ -105,7 +105,7 @@ def earn(b, ey, yy, power, posterior, step, rules):
 
     An adult's trust is its running regression <zeta y>/<y^2>; a larva's is the share of its power
     above its own posterior noise. Income under a stronger overlapping branch belongs to the
-    predator; two smoothings keep one impulse from feeding a larva.
+    predator; two smoothings keep one event from feeding a colony.
     """
     trust = max(0.0, 1.0 - posterior / power)
     if b.status == ADULT:
@@ -117,7 +117,7 @@ def earn(b, ey, yy, power, posterior, step, rules):
     if nats > 0.0:
         nats *= 1.0 - b.overlap
     if b.status == LARVA and b.host == 0:
-        return min(nats, rules.bite)
+        return nats
     smooth = min(1.0, rules.smooth * max(b.gamma, b.gamma_birth) * step)
     b.income_fast += smooth * (nats / step - b.income_fast)
     b.income += smooth * (b.income_fast - b.income)
@@ -125,11 +125,22 @@ def earn(b, ey, yy, power, posterior, step, rules):
 
 
 @njit(cache=True, nogil=True)
+def price(b, rules):
+    """What a larva has to earn, in U_on: 1 + c/m, m its mass at birth.
+
+    Across a wide band the knee of a coloured background is as good as a light line.
+    """
+    return 1.0 + rules.light_doubt * 2.0 * b.gamma_birth / b.omega
+
+
+@njit(cache=True, nogil=True)
 def save(b, income, step, rules):
     """Reserve of nats: income less upkeep, capped, so that nobody lives on old merits."""
+    cap = rules.reserve_cap * rules.adult_nats
     if b.status == LARVA:
-        cost = rules.larva_upkeep * b.gamma
+        cost = rules.larva_upkeep * b.gamma * price(b, rules)
+        cap *= price(b, rules)
     else:
         cost = (rules.upkeep + rules.leak * b.reserve) * b.gamma
     b.reserve += income - cost * step * (1.0 + rules.predation * b.overlap * b.overlap)
-    b.reserve = min(b.reserve, rules.reserve_cap * rules.adult_nats)
+    b.reserve = min(b.reserve, cap)

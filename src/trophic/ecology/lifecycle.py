@@ -187,7 +187,7 @@ def judge(k, hot, branches, posterior, shared, rules):
     phasor_power = 2.0 * b.gain_yy
     if b.status == LARVA:
         ghost = b.age_s * b.gamma_birth > 2.0 and phasor_power < rules.ghost * posterior
-        if b.reserve > rules.adult_nats and b.host == 0:
+        if b.reserve > rules.adult_nats * evidence.price(b, rules) and b.host == 0:
             promote(k, hot, branches, shared, rules)
             usurp(k, hot, branches, shared, rules)
         elif b.reserve < -rules.larva_debt or ghost:
