@@ -59,6 +59,7 @@ VARIANTS = (
     _of("no ring: only the flanks are background", ring=0.0),
     _of("the whole ring is background", ring=1.0),
     _of("income is not smoothed", smooth=OFF),
+    _of("no limit to a larva's bite", bite=OFF),
     _of("light larvae earn no more than heavy ones", light_doubt=0.0),
     _of("no thermal floor", floor=0.0),
     # the cost of living

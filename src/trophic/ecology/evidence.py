@@ -117,7 +117,7 @@ def earn(b, ey, yy, power, posterior, step, rules):
     if nats > 0.0:
         nats *= 1.0 - b.overlap
     if b.status == LARVA and b.host == 0:
-        return nats
+        return min(nats, rules.bite)
     smooth = min(1.0, rules.smooth * max(b.gamma, b.gamma_birth) * step)
     b.income_fast += smooth * (nats / step - b.income_fast)
     b.income += smooth * (b.income_fast - b.income)

@@ -104,6 +104,7 @@ RULE_TABLE: dict[str, tuple[float, str]] = {
     "upkeep": (0.25, "cost of living, nats per time constant"),
     "leak": (0.25, "part of the reserve that an adult consumes per time constant"),
     "smooth": (2.0, "digestion: income is averaged at this multiple of gamma"),
+    "bite": (2.0, "nats a free larva can gain in one tick: no single event makes a component"),
     "larva_upkeep": (0.5, "cost of living of a larva, nats per time constant"),
     "light_doubt": (1.0, "a larva born with mass m must earn, and pays, 1 + this/m times as much"),
     "larva_debt": (2.0, "a larva dies below minus this many nats"),
