@@ -9,11 +9,12 @@ KERNELS := .venv/kernels/$(shell cat $$(find src/trophic -name '*.py' | sort) | 
 export NUMBA_CACHE_DIR := $(CURDIR)/$(KERNELS)
 
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test lint bench reproduce docs clean
+.PHONY: help venv demo test soak lint bench reproduce docs clean
 
 help:
 	@echo "make demo       find the rhythms of two recordings that ship with the package; pictures in out/demo"
 	@echo "make test       everything that must hold: style, types, tests, documented examples"
+	@echo "make soak       the faults of make test in full: kills, flips, a hundred million samples; hours; out/soak.jsonl"
 	@echo "make lint       style and types only"
 	@echo "make bench      speed and quality against peers, in one run"
 	@echo "make reproduce  every published number again"
@@ -45,6 +46,9 @@ demo: .venv/.installed-io,view | $(KERNELS)
 
 test: lint | $(KERNELS)
 	$(BIN)/python -m pytest --doctest-modules src/trophic tests
+
+soak: .venv/.installed-test | $(KERNELS)
+	TROPHIC_SOAK=1 $(BIN)/python -m pytest -v tests/faults
 
 lint: .venv/.installed-test
 	$(BIN)/ruff check --quiet .

@@ -86,3 +86,14 @@ class Clock(State):
     def tick(self, chunk: Chunk) -> None:
         """Move the shared index past ``chunk``; call it once per chunk, after every channel was admitted."""
         self.n_samples[0] += len(chunk)
+
+
+def clock_of(state: State) -> Clock:
+    """The clock of a model's State: its field ``clock``. TypeError if it has none."""
+    clock = getattr(state, "clock", None)
+    if not isinstance(clock, Clock):
+        raise TypeError(
+            f"{type(state).__name__} must have a field `clock: Clock` (what a State needs to go on includes "
+            f"where its stream stands), got {clock!r}; add `clock=Clock.new(n_channels)` in init()"
+        )
+    return clock

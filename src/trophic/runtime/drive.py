@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import signal
 import threading
 from collections.abc import Iterable, Iterator
@@ -14,9 +15,10 @@ from typing import Any, Generic, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from trophic.runtime.clock import Clock
-from trophic.runtime.contract import Chunk, InfoT, Model, State, StateT
-from trophic.runtime.sinks import Sink
+from trophic.runtime.autosave import Autosave
+from trophic.runtime.clock import clock_of
+from trophic.runtime.contract import Chunk, InfoT, Model, StateT
+from trophic.runtime.sinks import Sink, Watcher
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ def run(
     start_time_s: float = 0.0,
     sinks: Iterable[Sink] = (),
     collect: bool = True,
+    checkpoint: str | os.PathLike[str] | Autosave | None = None,
+    every: int | None = None,
 ) -> Result[StateT, InfoT]:
     """Feed ``source`` to ``model`` and return the State it ends in.
 
@@ -80,13 +84,21 @@ def run(
         Each gets every Info; all are closed at the end, however the run ends.
     collect : bool
         Keep the Infos in the Result. With False and an endless source the memory stays bounded.
+    checkpoint : path or Autosave, optional
+        Save the State there at chunk ends and at the end of the run. A path saves once a minute (or ``every`` so many
+        samples) and keeps the last three; `trophic.runtime.autosave.Autosave` has every choice. It is saved too when
+        the source fails, but not when the model or a sink does: the State is then of no chunk's end, or ahead of what
+        the sinks have.
+    every : int, optional
+        Samples between checkpoints, >= 1, with a path.
 
     Returns
     -------
     Result
         Ctrl-C ends a run like the end of the source does: the chunk in work is completed (a second Ctrl-C
-        does not wait for it and raises KeyboardInterrupt), the sinks are closed and the Result has
-        ``interrupted=True``.
+        does not wait for it and raises KeyboardInterrupt), the checkpoint is saved, the sinks are closed and the
+        Result has ``interrupted=True``. With a checkpoint SIGTERM does the same and then ends the program
+        (SystemExit 143).
 
     Raises
     ------
@@ -94,6 +106,10 @@ def run(
         If the arguments contradict each other or the chunks do not continue the state.
     TypeError
         If ``source`` is neither an array of real numbers nor chunks.
+    FileExistsError
+        If ``checkpoint`` holds one already and no ``state`` is given to go on from.
+    CheckpointWriteError
+        If the last checkpoint cannot be written. One that fails on the way is a RuntimeWarning.
 
     Examples
     --------
@@ -105,72 +121,88 @@ def run(
     """
     if chunk_size < 1:
         raise ValueError(f"chunk_size must be >= 1 sample, got {chunk_size}; the default 4096 suits most streams")
+    autosave = _autosave(checkpoint, every)
+    fresh = state is None
     state = model.init(seed) if state is None else state.copy()
     clock = clock_of(state)
     begin = clock.index
     chunks = _chunks(source, begin, sample_rate_hz, times_s, start_time_s)
     sinks = tuple(sinks)
     infos: list[InfoT] | None = [] if collect else None
-    with _CtrlC() as ctrl_c, ExitStack() as stack:
+    with _Signals(terminate=autosave is not None) as signals, ExitStack() as stack:
         for sink in sinks:
             stack.callback(sink.close)
+        if autosave is not None:
+            autosave.begin(state, fresh)
+        for sink in sinks:
+            if isinstance(sink, Watcher):
+                sink.begin(state)
         try:
             for chunk in _pieces(chunks, chunk_size):
-                ctrl_c.busy = True
+                signals.busy = True
                 info = model.advance(state, chunk)
                 if infos is not None:
                     infos.append(info)
                 for sink in sinks:
                     sink.write(info)
-                ctrl_c.release()
+                if autosave is not None:
+                    autosave.offer(model, state)
+                signals.release()
         except KeyboardInterrupt:
-            if ctrl_c.busy:  # the model itself was cut short: its state is of no chunk's end
+            if signals.busy:  # the model itself was cut short: its state is of no chunk's end
                 raise
-            ctrl_c.pending = True
-        ctrl_c.busy = True  # sinks close undisturbed
-    return Result(state, infos, clock.index - begin, interrupted=ctrl_c.pending)
+            signals.pending = True
+        finally:
+            at_chunk_end, signals.busy = not signals.busy, True  # what follows is undisturbed
+            if autosave is not None and at_chunk_end:
+                autosave.finish(model, state)
+    if signals.terminated:
+        raise SystemExit(128 + signal.SIGTERM)
+    return Result(state, infos, clock.index - begin, interrupted=signals.pending)
 
 
-def clock_of(state: State) -> Clock:
-    """The clock of a model's State: its field ``clock``. TypeError if it has none."""
-    clock = getattr(state, "clock", None)
-    if not isinstance(clock, Clock):
-        raise TypeError(
-            f"{type(state).__name__} must have a field `clock: Clock` (what a State needs to go on includes "
-            f"where its stream stands), got {clock!r}; add `clock=Clock.new(n_channels)` in init()"
-        )
-    return clock
+def _autosave(checkpoint: str | os.PathLike[str] | Autosave | None, every: int | None) -> Autosave | None:
+    if checkpoint is None or isinstance(checkpoint, Autosave):
+        if every is not None:
+            raise ValueError(f"every={every} needs checkpoint=path; an Autosave has its own every_samples")
+        return checkpoint
+    return Autosave(checkpoint, every_samples=every)
 
 
-class _CtrlC:
-    """Holds the first Ctrl-C back while `busy`, so that a chunk is either consumed or not begun.
+class _Signals:
+    """Holds the first Ctrl-C (and SIGTERM) back while `busy`, so that a chunk is either consumed or not begun.
 
     Only the main thread gets signals, and a handler that the program installed itself is respected.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, terminate: bool) -> None:
         self.busy = False
         self.pending = False
-        self._installed = False
+        self.terminated = False
+        self._defaults: dict[int, Any] = {signal.SIGINT: signal.default_int_handler}
+        if terminate:
+            self._defaults[signal.SIGTERM] = signal.SIG_DFL
+        self._installed: list[int] = []
 
     def __enter__(self) -> Self:
-        on_main_thread = threading.current_thread() is threading.main_thread()
-        if on_main_thread and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, self._handle)
-            self._installed = True
+        if threading.current_thread() is threading.main_thread():
+            self._installed = [number for number, usual in self._defaults.items() if signal.getsignal(number) is usual]
+        for number in self._installed:
+            signal.signal(number, self._handle)
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self._installed:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number in self._installed:
+            signal.signal(number, self._defaults[number])
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
+        self.terminated = self.terminated or signum == signal.SIGTERM
         if not self.busy or self.pending:
             raise KeyboardInterrupt
         self.pending = True
 
     def release(self) -> None:
-        """The chunk is done: let a Ctrl-C that came meanwhile take effect."""
+        """The chunk is done: let a signal that came meanwhile take effect."""
         self.busy = False
         if self.pending:
             raise KeyboardInterrupt

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import math
+import os
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol, runtime_checkable
 
@@ -21,6 +24,16 @@ class Sink(Protocol):
     def write(self, info: Any) -> None: ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Watcher(Protocol):
+    """A sink that also wants to see the State: ``begin`` is called once, before the first chunk.
+
+    It is the State that the run works on, to be read only: its clock says where the stream stands.
+    """
+
+    def begin(self, state: Any) -> None: ...
 
 
 class Callback:
@@ -80,6 +93,50 @@ class Collect:
         return concatenate(self.infos)
 
 
+class JsonLines:
+    """A sink that appends one line of JSON per chunk: the last row of every array of the Info, and its numbers.
+
+    Parameters
+    ----------
+    path : path
+        The file; lines are added to what is there, and each is complete when `write` returns.
+    fields : iterable of str, optional
+        Only these fields of the Info.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     sink = JsonLines(f"{folder}/x.jsonl")
+    ...     sink.write({"time_s": np.array([0.5, 1.0]), "error": np.array([[2.0, 3.0], [np.nan, 0.25]]), "n_bad": 1})
+    ...     sink.close()
+    ...     print(Path(folder, "x.jsonl").read_text().strip())
+    {"time_s": 1.0, "error": [null, 0.25], "n_bad": 1}
+    """
+
+    def __init__(self, path: str | os.PathLike[str], fields: Iterable[str] | None = None) -> None:
+        self._fields = None if fields is None else frozenset(fields)
+        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115
+
+    def write(self, info: Any) -> None:
+        line = {
+            name: _plain(value[-1] if isinstance(value, np.ndarray) and value.ndim else value)
+            for name, value in _fields_of(info)
+            if (self._fields is None or name in self._fields) and not (isinstance(value, np.ndarray) and not len(value))
+        }
+        self._file.write(json.dumps(line, allow_nan=False) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
 def concatenate(infos: Iterable[Any]) -> dict[str, NDArray[Any]]:
     """The array fields of consecutive Infos joined along their first axis, which is time.
 
@@ -110,3 +167,12 @@ def _fields_of(info: Any) -> list[tuple[str, Any]]:
     if isinstance(info, dict):
         return list(info.items())
     return [(field.name, getattr(info, field.name)) for field in dataclasses.fields(info)]
+
+
+def _plain(value: Any) -> Any:
+    """Arrays and NumPy scalars as JSON has them: NaN and infinities become None."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trophic.runtime.checkpoint import load, save
+from trophic.runtime.clock import clock_of
 from trophic.runtime.contract import Model, State
-from trophic.runtime.drive import clock_of
 from trophic.runtime.sinks import concatenate
 from trophic.testing.compare import all_finite, require, require_apart, require_same, schema_of
 from trophic.testing.streams import N_SAMPLES, MakeChunk, feed, halfway, poisoned, with_gaps
