@@ -1,4 +1,4 @@
-"""The command line: ``trophic decompose FILE``."""
+"""The command line: ``trophic decompose FILE``, and what `trophic.service` does for learners that are left running."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 from tyro.conf import Positional, arg
 
+from trophic import service
 from trophic.output import OutputFolder, UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from trophic.runtime.sources import Source
 
 #: Exit codes beside 0.
-BAD_USAGE, INTERRUPTED = 2, 130
+BAD_USAGE, INTERRUPTED = 2, service.INTERRUPTED
 
 #: Upper bound of the rows in a table of tracks.
 MAX_TRACK_ROWS = 2_000_000
@@ -94,13 +95,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"trophic {trophic.version}")
             return 0
         command = tyro.extras.subcommand_cli_from_dict(
-            {"decompose": Decompose},
+            {kind.__name__.lower(): kind for kind in _COMMANDS},
             prog="trophic",
             description="Self-organising learners for streams.",
             args=arguments,
             config=(tyro.conf.FlagCreatePairsOff,),
         )
-        code = decompose(command)
+        code = _COMMANDS[type(command)](command)
         sys.stdout.flush()
         return code
     except SystemExit as stop:  # tyro has printed its help (0) or what is wrong with the arguments (2)
@@ -124,6 +125,15 @@ def decompose(command: Decompose) -> int:
         return _decompose(command)
     except SourceError as error:
         raise UsageError(str(error)) from error
+
+
+_COMMANDS: dict[type, Callable[[Any], int]] = {
+    Decompose: decompose,
+    service.Run: service.run,
+    service.Resume: service.resume,
+    service.Inspect: service.inspect,
+    service.Verify: service.verify,
+}
 
 
 def _decompose(command: Decompose) -> int:

@@ -15,10 +15,10 @@ _ARGUMENTS = {
 
 
 def public_models() -> dict[str, Model]:
-    """By name; KeyError for a new public model that has no configuration here yet."""
+    """By name; in its default configuration where none stands above."""
     kinds = {name: getattr(trophic, name) for name in trophic.__all__}
     return {
-        name: kind(**_ARGUMENTS[name])
+        name: kind(**_ARGUMENTS.get(name, {}))
         for name, kind in kinds.items()
         if isinstance(kind, type) and issubclass(kind, Model) and kind is not Model
     }

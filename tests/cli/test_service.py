@@ -1,0 +1,310 @@
+"""``trophic run``, ``resume``, ``inspect``, ``verify``: descriptions, signals, live sources, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import trophic
+from trophic.cli import main
+from trophic.runtime.checkpoint import load, read_manifest
+from trophic.runtime.config import read_config
+from trophic.runtime.schema import ConfigError
+
+from .conftest import save_wav, two_tones
+
+SOAK = os.environ.get("TROPHIC_SOAK") == "1"
+MODEL = {"kind": "Ecology", "f_min_hz": 10, "f_max_hz": 400, "n_branches": 4}
+ECOLOGY = trophic.Ecology(f_min_hz=10, f_max_hz=400, n_branches=4)
+posix_only = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+
+
+def toml(value: Any) -> str:
+    """Plain values as TOML writes them."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} = {toml(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    return json.dumps(value)
+
+
+def describe(folder: Path, **sections: Any) -> Path:
+    path = folder / "run.toml"
+    path.write_text("\n".join(f"{name} = {toml(value)}" for name, value in ({"model": MODEL} | sections).items()))
+    return path
+
+
+@pytest.fixture
+def trophic_does(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    def call(*arguments: object) -> tuple[int, str, str]:
+        code = main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+# ---- descriptions ---------------------------------------------------------------------------------------------
+
+FILE = {"kind": "file", "path": "x.wav"}
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "section": ({"source": FILE, "sink": {}}, "no section [sink] (known: model, source, run, checkpoint, sinks)"),
+    "no source": ({}, "needs a section [source]; say where the samples come from"),
+    "kind": (
+        {"source": {"kind": "tpc"}},
+        "[source] kind must be one of file, stdin, tcp, udp, got 'tpc'; did you mean",
+    ),
+    "no kind": ({"source": {}}, "[source] kind must be one of file, stdin, tcp, udp, there is none"),
+    "no table": ({"source": 3}, "[source] must be a table of settings, got 3"),
+    "unknown key": ({"source": FILE | {"colum": "x"}}, "has no key 'colum' (known: kind, path, column"),
+    "missing key": ({"source": {"kind": "file"}}, "[source] needs the key path, a path in quotes"),
+    "model": ({"source": FILE, "model": {"kind": "Ecologie"}}, "[model] kind must be one of Ecology"),
+    "parameter": ({"source": FILE, "model": MODEL | {"f_mn_hz": 1}}, "[model] Ecology has no parameter 'f_mn_hz'"),
+    "range": ({"source": FILE, "model": MODEL | {"f_min_hz": -1}}, "[model] f_min_hz and f_max_hz must satisfy 0 <"),
+    "type": ({"source": FILE, "model": MODEL | {"f_min_hz": "low"}}, "[model] '<' not supported"),
+    "keep": (
+        {"source": FILE, "checkpoint": {"path": "x", "keep": 0}},
+        "[checkpoint] keep must be an integer >= 1, got 0",
+    ),
+    "bool": ({"source": FILE, "checkpoint": {"path": "x", "keep": True}}, "keep must be an integer >= 1, got True; 3"),
+    "every": ({"source": FILE, "checkpoint": {"path": "x", "every_s": 0}}, "every_s must be a number > 0, in seconds"),
+    "port": (
+        {"source": {"kind": "tcp", "format": "csv", "port": 70000}},
+        "port must be an integer in 0..65535, got 70000",
+    ),
+    "remote": (
+        {"source": {"kind": "udp", "format": "csv", "port": 0, "host": "0.0.0.0"}},
+        "[source] host must be a loopback address such as 127.0.0.1, got '0.0.0.0'",
+    ),
+    "pcm": ({"source": {"kind": "stdin", "format": "pcm"}}, "[source] needs the key dtype with format = 'pcm'"),
+    "csv": ({"source": {"kind": "stdin", "format": "csv", "dtype": "u8"}}, "dtype belongs to format = 'pcm', got 'u8'"),
+    "policy": (
+        {"source": {"kind": "stdin", "format": "csv", "queue_policy": "hope"}},
+        "queue_policy must be one of block, drop_oldest, fail, got 'hope'",
+    ),
+    "sink": ({"source": FILE, "sinks": [{"kind": "jsonl", "path": "y"}, {"kind": "fax"}]}, "[[sinks]] number 2: kind"),
+    "sinks": ({"source": FILE, "sinks": {"kind": "jsonl"}}, "sinks must be a list of tables"),
+    "suffix": (
+        {"source": FILE, "sinks": [{"kind": "tracks", "path": "y.xls"}]},
+        "path must be a path that ends in .parquet or .csv, got 'y.xls'",
+    ),
+    "fields": (
+        {"source": FILE, "sinks": [{"kind": "jsonl", "path": "y", "fields": [1]}]},
+        "fields must be a list of names",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_description_names_the_key_and_the_fix(trophic_does, tmp_path, case):
+    sections, sentence = WRONG[case]
+    path = describe(tmp_path, **sections)
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        read_config(path)
+    code, out, err = trophic_does("run", path)
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert err.startswith(f"trophic: error: {path}: ")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"[model", "is not TOML"),
+        (b"\xff\xfe", "is not TOML"),
+        (b"a = " + b"[" * 100_000, "is not TOML"),
+        (b"#" * (2 << 20), "is larger than 1048576 bytes"),
+        (None, "no such file"),
+    ],
+)
+def test_what_is_no_description_is_refused(trophic_does, tmp_path, content, sentence):
+    path = tmp_path / "run.toml"
+    if content is not None:
+        path.write_bytes(content)
+    code, _, err = trophic_does("run", path)
+    assert code == 2
+    assert sentence in err
+    assert err.count("\n") == 1
+
+
+def test_channels_must_fit(trophic_does, tmp_path):
+    save_wav(tmp_path, np.stack([two_tones(400)] * 2, axis=1))
+    code, _, err = trophic_does("run", describe(tmp_path, source={"kind": "file", "path": "tones.wav"}))
+    assert code == 2
+    assert "has 2 signals (left, right), the model 1; set n_channels in [model], or choose one with column" in err
+
+
+# ---- a file, from run to verify -------------------------------------------------------------------------------
+
+
+def test_a_run_is_saved_resumed_inspected_and_verified(trophic_does, tmp_path):
+    x = two_tones(6000)
+    save_wav(tmp_path, x[:4000])
+    path = describe(
+        tmp_path,
+        source={"kind": "file", "path": "tones.wav"},
+        run={"chunk_samples": 500},
+        checkpoint={"path": "x.safetensors", "every_samples": 1000, "keep": 2},
+        sinks=[
+            {"kind": "jsonl", "path": "x.jsonl", "fields": ["time_s", "frequency_hz"]},
+            {"kind": "tracks", "path": "t.csv"},
+        ],
+    )
+    assert trophic_does("run", path)[0] == 0
+    saved = tmp_path / "x.safetensors"
+    assert read_manifest(saved)["clock"]["n_samples"] == 4000
+    assert read_manifest(f"{saved}.1")["clock"]["n_samples"] == 4000  # the last interval and the end coincide
+    assert len((tmp_path / "x.jsonl").read_text().splitlines()) == 8
+
+    code, _, err = trophic_does("run", path)
+    assert code == 2
+    assert "already holds a checkpoint" in err
+
+    save_wav(tmp_path, x)
+    saved.write_bytes(saved.read_bytes()[:-1])
+    code, _, err = trophic_does("resume", path)
+    assert code == 0
+    assert "is damaged or not a checkpoint" in err
+    assert "going on from" in err
+    uninterrupted = trophic.run(ECOLOGY, trophic.runtime.sources.open_source(tmp_path / "tones.wav"))
+    assert load(saved, ECOLOGY).equals(uninterrupted.state)
+    lines = [json.loads(line) for line in (tmp_path / "x.jsonl").read_text().splitlines()]
+    assert [round(line["time_s"], 3) for line in lines[-2:]] == [5.499, 5.999]
+    assert (tmp_path / "t.000000000004000.csv").exists()
+
+    assert trophic_does("resume", saved)[0] == 0  # nothing left to do; found by the description it names
+    code, out, _ = trophic_does("inspect", saved)
+    assert code == 0
+    assert f"{saved}: Ecology, whole" in out
+    assert "6,000 samples" in out
+    assert "'hot' float64" in out
+    assert "not finite     nothing" in out
+    code, out, _ = trophic_does("inspect", saved, "--json")
+    assert json.loads(out)["clock"]["n_samples"] == 6000
+    assert trophic_does("verify", saved)[:2] == (
+        0,
+        f"{saved}: whole; Ecology after 6,000 samples, this version can go on from it\n",
+    )
+
+
+def test_harm_and_absence_are_one_line(trophic_does, tmp_path):
+    path = tmp_path / "x.safetensors"
+    trophic.save(path, ECOLOGY, ECOLOGY.init())
+    for command in ("resume", "inspect", "verify"):
+        assert trophic_does(command, tmp_path / "none")[::2] == (
+            2,
+            f"trophic: error: no checkpoint at {tmp_path / 'none'}; trophic.save(path, model, state) writes one\n",
+        )
+    code, _, err = trophic_does("resume", path)
+    assert code == 2
+    assert "was not written by trophic run" in err
+    path.write_bytes(path.read_bytes()[:-1])
+    for command in ("resume", "inspect", "verify"):
+        code, out, err = trophic_does(command, path)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert "is damaged or not a checkpoint" in err
+
+
+def test_resume_needs_a_checkpoint_policy_and_begins_where_there_is_none(trophic_does, tmp_path):
+    save_wav(tmp_path, two_tones(500))
+    source = {"kind": "file", "path": "tones.wav"}
+    code, _, err = trophic_does("resume", describe(tmp_path, source=source))
+    assert code == 2
+    assert "there is no [checkpoint] to go on from" in err
+    path = describe(tmp_path, source=source, checkpoint={"path": "x.safetensors"})
+    assert trophic_does("resume", path)[0] == 0
+    assert load(tmp_path / "x.safetensors", ECOLOGY).clock.index == 500
+    path.rename(tmp_path / "moved.toml")
+    code, _, err = trophic_does("resume", tmp_path / "x.safetensors")
+    assert code == 2
+    assert "run.toml: no such file" in err
+
+
+# ---- live -----------------------------------------------------------------------------------------------------
+
+
+def spawn(*arguments: object, **options: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "trophic", *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        **options,
+    )
+
+
+def heard(process: subprocess.Popen[str], pattern: str) -> re.Match[str]:
+    """Wait for a line on stderr."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if found := re.search(pattern, line):
+            return found
+    raise AssertionError(f"ended with {process.wait()} before {pattern!r}")
+
+
+def test_raw_samples_on_standard_input(tmp_path):
+    path = describe(
+        tmp_path,
+        source={"kind": "stdin", "format": "pcm", "dtype": "s16le", "sample_rate_hz": 1000},
+        checkpoint={"path": "x.safetensors"},
+    )
+    samples = np.round(two_tones(3000) * 2**15).astype("<i2")
+    process = spawn("run", path)
+    process.stdin.buffer.write(samples.tobytes() + b"\0")
+    _, err = process.communicate()
+    assert process.returncode == 0, err
+    expected = trophic.run(ECOLOGY, samples / 2**15, sample_rate_hz=1000)
+    assert load(tmp_path / "x.safetensors", ECOLOGY).equals(expected.state)
+
+
+@posix_only
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_saves_and_ends_a_live_run(tmp_path, number, code):
+    path = describe(
+        tmp_path,
+        source={"kind": "tcp", "port": 0, "format": "csv", "sample_rate_hz": 1000},
+        checkpoint={"path": "x.safetensors"},
+        sinks=[{"kind": "metrics", "port": 0}],
+    )
+    slowest_s, n_samples = 0.0, 0
+    for _ in range(100 if SOAK else 1):
+        with spawn("resume", path) as process:
+            port = int(heard(process, r"listening on tcp 127.0.0.1:(\d+)")[1])
+            url = heard(process, r"metrics at (http://\S+)")[1]
+            with socket.create_connection(("127.0.0.1", port)) as sender:
+                sender.sendall(b"1\n2\nnan\n4\n5\n")
+                n_samples += 5
+                while f"trophic_samples_total {n_samples}" not in scraped(url):
+                    time.sleep(0.02)
+                started = time.monotonic()
+                process.send_signal(number)
+                process.wait(timeout=30)
+                slowest_s = max(slowest_s, time.monotonic() - started)
+            err = process.stderr.read()
+        assert process.returncode == code, err
+        assert "Traceback" not in err
+        state = load(tmp_path / "x.safetensors", ECOLOGY)
+        assert (state.clock.index, int(state.clock.n_bad[0])) == (n_samples, n_samples // 5)
+    if SOAK:
+        print(f"{signal.Signals(number).name}: slowest of 100 took {slowest_s:.3f} s")
+        assert slowest_s < 2
+
+
+def scraped(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return answer.read().decode()
