@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import math
 
-from trophic.engines.native import native, vectorised
+from trophic.engines.native import inlined, native, vectorised
 from trophic.network.layout import (
     BY_RANDOM,
     CODE_TRACE,
@@ -42,7 +42,7 @@ from trophic.network.layout import (
 )
 
 
-@native
+@inlined
 def trace(net, choice, rules):
     """Traces after a forward step."""
     real = net.neurons.dtype.type
@@ -68,7 +68,7 @@ def add_scaled(target, source, factor, n):
         target[k] += factor * source[k]
 
 
-@native
+@inlined
 def assign(net, choice):
     """L = F^T e and d = L g for every neuron, and the credit that the map gathers."""
     neurons = net.neurons

@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from trophic.engines.native import inlined, native, vectorised
+from trophic.engines.native import inlined, vectorised
 from trophic.network.layout import BIAS, CREDIT, SLOPE, TRACE, X, X_OLD
 
 
@@ -91,7 +91,7 @@ def without_self(weights, sender, out):
         weights[k, k] = 0
 
 
-@native
+@inlined
 def drive(j, inputs, net, p):
     """p_j of one block; keeps v of each edge."""
     real = net.neurons.dtype.type
@@ -125,7 +125,7 @@ def drive(j, inputs, net, p):
             p[k] += v[k]
 
 
-@native
+@inlined
 def forward(inputs, net, choice, rules):
     """One step of all blocks on the scaled ``inputs`` (C,); leaves z = [x; u; 1] in ``net.features``."""
     real = net.neurons.dtype.type

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from trophic.engines.native import entry, native
+from trophic.engines.native import inlined, native
 from trophic.network import (
     credit,
     dynamics,
@@ -26,7 +26,7 @@ from trophic.network.layout import NO_STRUCTURE
 SETTLE = 16  # samples before anything is learned: the units of the channels are not known yet
 
 
-@native
+@inlined
 def compare(good, net, choice):
     """e = R z - y of every head with a target, 0 of the others; the number of heads with a target."""
     real = net.error.dtype.type
@@ -42,7 +42,7 @@ def compare(good, net, choice):
     return n_active
 
 
-@native
+@inlined
 def gate(good, net, choice, rules):
     """gamma: mean over active heads of min(1, E e^2/E y^2)."""
     first = choice.n_inputs if choice.labelled == 1 else 0
@@ -84,7 +84,7 @@ def learn_horizons(good, net):
                 readout.move(row, then[1], -error)
 
 
-@native
+@inlined
 def learn(good, net, choice, rules):
     """Everything that one sample teaches; ``good`` says which channels have a value."""
     shared = net.shared[0]
@@ -111,7 +111,18 @@ def learn(good, net, choice, rules):
         structure.update(net, choice, rules)
 
 
-@native
+@inlined
+def issue(net, choice):
+    """The forecasts of this sample, in the signals' units."""
+    n_heads = net.feedback.shape[0]
+    first = choice.n_inputs if choice.labelled == 1 else 0
+    row = net.issued[net.shared[0].step % net.issued.shape[0]]
+    for q in range(net.output.shape[0]):
+        channel = net.channels[first + q % n_heads]
+        row[q] = channel.origin + channel.unit * float(net.output[q])
+
+
+@inlined
 def step(good, inputs, net, choice, rules):
     """The forward step on the scaled inputs; a missing one is what the network expected (or its mean)."""
     real = inputs.dtype.type
@@ -127,70 +138,57 @@ def step(good, inputs, net, choice, rules):
     dynamics.forward(inputs, net, choice, rules)
     credit.trace(net, choice, rules)
     readout.predict(net)
+    issue(net, choice)
 
 
 @native
-def issue(net, choice):
-    """The forecasts of this sample, in the signals' units."""
-    n_heads = net.feedback.shape[0]
-    first = choice.n_inputs if choice.labelled == 1 else 0
-    row = net.issued[net.shared[0].step % net.issued.shape[0]]
-    for q in range(net.output.shape[0]):
-        channel = net.channels[first + q % n_heads]
-        row[q] = channel.origin + channel.unit * float(net.output[q])
+def recall(net, ago, prediction):
+    """What was forecast for the present sample, by horizon; NaN before there was a forecast.
 
-
-@native
-def recall(net, prediction):
-    """What was forecast for the sample that arrives now, by horizon; NaN before there was a forecast."""
+    ``ago`` is 1 before the step on the present sample; 0 after it, for targets, whose forecast is the present output.
+    """
     n_heads = net.feedback.shape[0]
     length = net.issued.shape[0]
     for q in range(net.horizons.shape[0]):
-        past = net.shared[0].step + 1 - net.horizons[q]
+        past = net.shared[0].step + ago - net.horizons[q]
         for h in range(n_heads):
-            prediction[h, q] = net.issued[past % length, q * n_heads + h] if past > 0 else math.nan
+            prediction[h, q] = net.issued[(past + 1 - ago) % length, q * n_heads + h] if past >= ago else math.nan
 
 
 @native
-def all_good(good, n):
-    """Whether the first n channels have a value."""
-    for c in range(n):
-        if not good[c]:
-            return False
+def may_learn(good, net, choice):
+    """Whether there is a state to learn on: with targets, one that all inputs have driven."""
+    if net.shared[0].step == 0:
+        return False
+    if choice.labelled == 1:
+        for c in range(choice.n_inputs):
+            if not good[c]:
+                return False
     return True
 
 
-@entry
+@native
 def run(values, good, is_sample, inputs, net, choice, rules, prediction, monitor, features):
     """Advance over the rows of ``values`` (n, C); fills ``prediction`` (n, H, horizons) and ``monitor`` (n, 3).
 
-    ``features`` (n, D), or of length 0, receives z of every row.
+    ``features`` (n, D) receives z of every row, if its D is not 0.
     """
-    shared = net.shared[0]
+    labelled = choice.labelled == 1
     for t in range(values.shape[0]):
-        if not is_sample[t]:
-            monitor[t, 0] = shared.gate
-            monitor[t, 1] = shared.births
-            monitor[t, 2] = shared.deaths
-            continue
-        if choice.labelled == 0:
-            recall(net, prediction[t])
+        if is_sample[t]:
             scaling.take_in(values[t], good[t], net, choice, rules)
-            if shared.step > 0:
-                learn(good[t], net, choice, rules)
-            step(good[t], inputs, net, choice, rules)
-            issue(net, choice)
-        else:
-            scaling.take_in(values[t], good[t], net, choice, rules)
-            step(good[t], inputs, net, choice, rules)
-            issue(net, choice)
-            for h in range(net.feedback.shape[0]):
-                prediction[t, h, 0] = net.issued[0, h]
-            if all_good(good[t], choice.n_inputs):
-                learn(good[t], net, choice, rules)
-        if features.shape[0] > 0:
-            for k in range(net.features.shape[0]):
+            for turn in range(2):
+                if labelled == (turn == 0):
+                    step(good[t], inputs, net, choice, rules)
+                    if labelled:
+                        recall(net, 0, prediction[t])
+                else:
+                    if not labelled:
+                        recall(net, 1, prediction[t])
+                    if may_learn(good[t], net, choice):
+                        learn(good[t], net, choice, rules)
+            for k in range(features.shape[1]):
                 features[t, k] = net.features[k]
-        monitor[t, 0] = shared.gate
-        monitor[t, 1] = shared.births
-        monitor[t, 2] = shared.deaths
+        monitor[t, 0] = net.shared[0].gate
+        monitor[t, 1] = net.shared[0].births
+        monitor[t, 2] = net.shared[0].deaths

@@ -45,7 +45,7 @@ RULE_TABLE: dict[str, tuple[float, str]] = {
     "self_radius": (0.3, "spectral radius of a block's own weights at birth"),
     "input_clip": (12.0, "scaled inputs are clipped here"),
     "forgetting": (0.9999, "lambda of the recursive least squares, per sample"),
-    "prior": (10.0, "P_0: prior variance of a readout weight"),
+    "prior": (10.0, "P_0: prior variance of a readout weight; the default falls as (512/N)^2 beyond N = 512 neurons"),
     "nlms_rate": (0.5, "step of the normalised least mean squares"),
     "readout_cap": (1e30, "largest norm of a readout row"),
     "feedback_decay": (1e-5, "decay per sample of feedback and readout under Kolen-Pollack"),
@@ -99,9 +99,9 @@ BLOCK = np.dtype(
         ("credit_freedom", "f8"),  # degrees of freedom of the whitened credit and trace
         ("trace_freedom", "f8"),
         ("salience", "f8"),  # how well this block's past activity tells the size of the error
-        ("energy", "f8"),  # running mean of the whitened trace's power and of its square
-        ("energy_sq", "f8"),
-        ("joint", "f8"),  # of its product with the squared error
+        ("energy", "f8"),  # running mean and variance of the power of the whitened trace
+        ("energy_square", "f8"),
+        ("joint", "f8"),  # its covariance with the size of the error
     ]
 )
 HEAD = np.dtype(
@@ -141,8 +141,8 @@ SHARED = np.dtype(
         ("deaths", "i8"),
         ("gate", "f8"),  # gamma: part of the target's power that is still error
         ("spread", "f8"),  # D of the readout: lambda + z P z
-        ("surprise", "f8"),  # mean and mean square of the squared error, for salience
-        ("surprise_sq", "f8"),
+        ("surprise", "f8"),  # mean and variance of the size of the error, for salience
+        ("surprise_square", "f8"),
     ]
 )
 
@@ -174,6 +174,7 @@ class Net(NamedTuple):
     sketches: NDArray[np.floating]  # (2, B, l, RANK) of credit and of trace
     spare: NDArray[np.floating]  # (l, l) room for one block's change
     candidates: NDArray[np.int64]  # (B, C) sending block
+    salient: NDArray[np.int64]  # (min(C, 32),) the most salient blocks
     since: NDArray[np.int64]  # (B, C) step at which its evidence begins
     work: NDArray[np.float64]  # (2 RANK, RANK) room for products
     moments: NDArray[np.float64]  # (2, B, RANK, RANK) second moments of the sketches

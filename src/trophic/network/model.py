@@ -63,6 +63,7 @@ class NetworkState(State):
     sketches: NDArray[np.floating]
     spare: NDArray[np.floating]
     candidates: NDArray[np.int64]
+    salient: NDArray[np.int64]
     since: NDArray[np.int64]
     work: NDArray[np.float64]
     moments: NDArray[np.float64]
@@ -315,6 +316,7 @@ class Network(Model[NetworkState, NetworkInfo]):
             sketches=topology.sketches(b, size, RANK, rng, real),
             spare=np.zeros((size, size), dtype=real),
             candidates=candidates,
+            salient=np.zeros(min(c, 32), dtype=np.int64),
             since=np.zeros((b, c), dtype=np.int64),
             work=np.zeros((2 * RANK, RANK)),
             moments=np.zeros((2, b, RANK, RANK)),
@@ -416,4 +418,6 @@ class Network(Model[NetworkState, NetworkInfo]):
             record[name] = changed.get(name, value)
         if self.scaling == "none":
             record["scale_rate"] = 0.0
+        if "prior" not in changed:  # many features: less room for each, or together they fit the noise
+            record["prior"] *= min(1.0, (512 / (self.n_blocks * self.block_size)) ** 2)
         return record[0]

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 
-from trophic.engines.native import native, vectorised
+from trophic.engines.native import inlined, native, vectorised
 from trophic.network.layout import CREDIT, FEEDBACK, GATED_PLASTICITY, HEBB_OJA, HEBB_OJA_CODE, SLOPE, TRACE, X, X_OLD
 
 
@@ -53,7 +53,7 @@ def apply(weights, eligibility, feedback, scale):
             weights[m, k] -= scale * eligibility[m, k] * feedback[k]
 
 
-@native
+@inlined
 def change_scale(edge, square, amount, rules):
     """eta over the running rms of this edge's change, clipped."""
     edge.square += max(0.001, 1.0 / edge.age) * (square - edge.square)
@@ -64,7 +64,7 @@ def change_scale(edge, square, amount, rules):
     return scale
 
 
-@native
+@inlined
 def gated(net, rules):
     """The scale of every edge's change; with eligibilities per weight, the change itself."""
     real = net.neurons.dtype.type

@@ -48,7 +48,7 @@ def dot(a, b, n):
     return total
 
 
-@native
+@inlined
 def predict(net):
     """Fills ``net.output`` with R z of all heads."""
     for h in range(net.readout.shape[0]):
@@ -143,7 +143,7 @@ def block_gain(net, q, choice, rules):
     return power
 
 
-@native
+@inlined
 def find_gain(net, choice, rules):
     """k and D of this sample's z."""
     real = net.neurons.dtype.type
@@ -170,7 +170,7 @@ def move(row, k, step):
         row[i] += step * k[i]
 
 
-@native
+@inlined
 def learn(net, rules):
     """R <- R - e k^T/D for every one-step head, projected to the largest norm allowed."""
     real = net.neurons.dtype.type

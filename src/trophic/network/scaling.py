@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import math
 
-from trophic.engines.native import native
+from trophic.engines.native import inlined, native
 from trophic.network import readout
 
 
-@native
+@inlined
 def observe(channel, value, rules):
     """The running moments after one sample; True if origin or unit should move."""
     channel.n += 1

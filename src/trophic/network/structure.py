@@ -23,13 +23,13 @@ import math
 
 from trophic.engines.native import inlined, native
 from trophic.network.dynamics import normal, uniform
-from trophic.network.layout import CONFIRMED, GATED, PUBLISHED_STRUCTURE, RANK, SLOPE, TRIALS
+from trophic.network.layout import CONFIRMED, GATED, PUBLISHED_STRUCTURE, SLOPE, TRIALS
 from trophic.network.plasticity import project
 from trophic.network.topology import connected
 from trophic.network.trophic_map import forget, on_trial, pair_evidence, rotate, whiten_all, whitened_direction
 
 
-@native
+@inlined
 def live(net, rules):
     """Age and utility of every edge after a sample; needs the error before the readout moved and R."""
     size = net.weights.shape[2]
@@ -116,6 +116,7 @@ def occupy(net, j, s, i, evidence, rules):
 @native
 def give_birth(net, j, c, evidence, rules):
     """An edge from candidate c to row j, along the gradient that the map has gathered; False if there is no slot."""
+    rank = net.work.shape[1]
     s = slot_for(net, j, rules)
     if s < 0:
         return False
@@ -128,9 +129,9 @@ def give_birth(net, j, c, evidence, rules):
     for m in range(size):
         for k in range(size):
             w = 0.0
-            for p in range(RANK):
+            for p in range(rank):
                 inner = 0.0
-                for q in range(RANK):
+                for q in range(rank):
                     inner += tile[p, q] * net.sketches[1, i, m, q]
                 w -= net.sketches[0, j, k, p] * inner
             weights[m, k] = w
@@ -173,9 +174,10 @@ def grow_gated(net, rules):
             forget(net, row, candidate)
 
 
-@native
+@inlined
 def hold_trials(net, rules):
     """One sample of every trial: s = <direction, credit trace^T>, in the sketches that `trophic_map.listen` just made."""
+    rank = net.work.shape[1]
     slot = (net.shared[0].n_map - 1) % net.buffer.shape[0]
     batch = int(rules.trial) // 32
     for j in range(net.slots.shape[0]):
@@ -186,9 +188,9 @@ def hold_trials(net, rules):
             credit = net.buffer[slot, 0, j]
             trace = net.buffer[slot, 1, trial.source - 1]
             s = 0.0
-            for a in range(RANK):
+            for a in range(rank):
                 inner = 0.0
-                for b in range(RANK):
+                for b in range(rank):
                     inner += net.directions[j, q, a, b] * trace[b]
                 s += credit[a] * inner
             trial.batch += s

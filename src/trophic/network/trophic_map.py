@@ -42,7 +42,7 @@ def sketch(out, matrix, signal, first):
             out[q] += matrix[k, q] * s
 
 
-@native
+@inlined
 def listen(net, rules):
     """Sketches of this sample into the buffer; a flush when the buffer is full."""
     shared = net.shared[0]
@@ -70,7 +70,7 @@ def absorb(tile, left, right, keep):
                 tile[p, q] += a * right[s, q]
 
 
-@native
+@inlined
 def flush(net, rules):
     """The buffer enters the moments of every block and the evidence of every candidate."""
     stay = (1.0 - rules.map_rate) ** BATCH
@@ -90,35 +90,36 @@ def flush(net, rules):
 @native
 def whiten(net, side, j, ridge):
     """L^-1 of block j's second moment per sample plus ridge, L L^T = E a a^T + ridge; returns tr L^-1 E a a^T L^-T."""
+    rank = net.work.shape[1]
     moments, inverse = net.moments[side, j], net.whiteners[side, j]
     mean = 0.0
-    for p in range(RANK):
-        mean += moments[p, p] / RANK
+    for p in range(rank):
+        mean += moments[p, p] / rank
     if mean <= 0.0:
         return 0.0
-    freedom = float(RANK)
-    for p in range(RANK):  # forward elimination of [E a a^T + ridge | I], scaled to unit mean power
+    freedom = float(rank)
+    for p in range(rank):  # forward elimination of [E a a^T + ridge | I], scaled to unit mean power
         for q in range(p + 1):
             net.work[p, q] = moments[p, q] / mean + (ridge if p == q else 0.0)
-        for q in range(RANK):
+        for q in range(rank):
             inverse[p, q] = 0
-    for p in range(RANK):
+    for p in range(rank):
         for q in range(p + 1):
             total = net.work[p, q]
             for k in range(q):
                 total -= net.work[p, k] * net.work[q, k]
             net.work[p, q] = math.sqrt(max(total, 1e-12)) if p == q else total / net.work[q, q]
-    for q in range(RANK):
-        for p in range(q, RANK):
+    for q in range(rank):
+        for p in range(q, rank):
             total = 1.0 if p == q else 0.0
             for k in range(q, p):
-                total -= net.work[p, k] * net.work[RANK + k, q]
-            net.work[RANK + p, q] = total / net.work[p, p]
+                total -= net.work[p, k] * net.work[rank + k, q]
+            net.work[rank + p, q] = total / net.work[p, p]
     scale = 1.0 / math.sqrt(mean)
-    for p in range(RANK):
+    for p in range(rank):
         for q in range(p + 1):
-            freedom -= ridge * net.work[RANK + p, q] ** 2
-            inverse[p, q] = net.work[RANK + p, q] * scale
+            freedom -= ridge * net.work[rank + p, q] ** 2
+            inverse[p, q] = net.work[rank + p, q] * scale
     return freedom
 
 
@@ -139,9 +140,10 @@ def weight_sums(n, rules):
     return BATCH * (1.0 - stay**m) / (1.0 - stay), BATCH * (1.0 - stay ** (2 * m)) / (1.0 - stay * stay)
 
 
-@native
+@inlined
 def pair_evidence(net, j, c, rules):
     """Evidence of candidate c of row j as a standard normal deviate."""
+    rank = net.work.shape[1]
     i = net.candidates[j, c]
     shared = net.shared[0]
     n = shared.n_map - net.since[j, c]
@@ -152,13 +154,13 @@ def pair_evidence(net, j, c, rules):
     total_weight = weight_sums(shared.n_map, rules)[0]  # the moments are sums since the first sample
     left, right, tile = net.whiteners[0, j], net.whiteners[1, i], net.evidence[j, c]
     power = 0.0
-    for p in range(RANK):
-        for q in range(RANK):
+    for p in range(rank):
+        for q in range(rank):
             net.work[p, q] = 0.0
         for k in range(p + 1):
-            for q in range(RANK):
+            for q in range(rank):
                 net.work[p, q] += left[p, k] * tile[k, q]
-        for q in range(RANK):
+        for q in range(rank):
             total = 0.0
             for k in range(q + 1):
                 total += net.work[p, k] * right[q, k]
@@ -171,25 +173,27 @@ def pair_evidence(net, j, c, rules):
 @native
 def whitened_direction(net, j, c, out):
     """A_j^-1 S_ji B_i^-1: the direction in which the relation stands out most, up to a factor."""
+    rank = net.work.shape[1]
     i = net.candidates[j, c]
     left, right, tile = net.whiteners[0, j], net.whiteners[1, i], net.evidence[j, c]
     work = net.work
-    multiply(left, tile, work[:RANK], 0, 0)
-    multiply(left, work[:RANK], work[RANK:], 1, 0)
-    multiply(work[RANK:], right, work[:RANK], 0, 1)
-    multiply(work[:RANK], right, work[RANK:], 0, 0)
-    for p in range(RANK):
-        for q in range(RANK):
-            out[p, q] = work[RANK + p, q]
+    multiply(left, tile, work[:rank], 0, 0)
+    multiply(left, work[:rank], work[rank:], 1, 0)
+    multiply(work[rank:], right, work[:rank], 0, 1)
+    multiply(work[:rank], right, work[rank:], 0, 0)
+    for p in range(rank):
+        for q in range(rank):
+            out[p, q] = work[rank + p, q]
 
 
 @native
 def multiply(a, b, out, flip_a, flip_b):
-    """out = a b of RANK x RANK matrices, either one transposed if its flip is 1."""
-    for p in range(RANK):
-        for q in range(RANK):
+    """out = a b of square matrices, either one transposed if its flip is 1."""
+    rank = out.shape[1]
+    for p in range(rank):
+        for q in range(rank):
             total = 0.0
-            for k in range(RANK):
+            for k in range(rank):
                 left = a[k, p] if flip_a == 1 else a[p, k]
                 right = b[q, k] if flip_b == 1 else b[k, q]
                 total += left * right
@@ -239,51 +243,49 @@ def update(net, choice, rules):
 
 @native
 def attend(net, slot, rules):
-    """Running correlation of the error's size with the size of each block's whitened trace."""
+    """Running moments of the error's size |e| and of the power of each block's whitened trace."""
+    rank = net.work.shape[1]
     shared = net.shared[0]
-    rate = max(rules.map_rate, 1.0 / shared.n_map)
-    squared = 0.0
+    if shared.n_map <= rules.warm_up:  # there are no whiteners yet
+        return
+    rate = max(rules.map_rate, 1.0 / (shared.n_map - rules.warm_up))
+    size = 0.0
     for h in range(net.feedback.shape[0]):
-        squared += float(net.error[h]) ** 2
-    shared.surprise += rate * (squared - shared.surprise)
-    shared.surprise_sq += rate * (squared * squared - shared.surprise_sq)
+        size += abs(float(net.error[h]))
+    surprise = size - shared.surprise
+    shared.surprise += rate * surprise
+    shared.surprise_square += rate * (surprise * surprise - shared.surprise_square)
     for i in range(net.slots.shape[0]):
         block = net.blocks[i]
-        energy = 0.0
-        for p in range(RANK):
+        power = 0.0
+        for p in range(rank):
             part = 0.0
             for q in range(p + 1):
                 part += net.whiteners[1, i, p, q] * net.buffer[slot, 1, i, q]
-            energy += part * part
-        block.energy += rate * (energy - block.energy)
-        block.energy_sq += rate * (energy * energy - block.energy_sq)
-        block.joint += rate * (energy * squared - block.joint)
+            power += part * part
+        energy = power - block.energy
+        block.energy += rate * energy
+        block.energy_square += rate * (energy * energy - block.energy_square)
+        block.joint += rate * (energy * surprise - block.joint)
 
 
 @native
 def find_salient(net):
-    """Salience of each block: that correlation, in absolute value."""
+    """The blocks whose trace tells most about the size of the error, by the correlation of the two."""
     shared = net.shared[0]
-    spread = max(shared.surprise_sq - shared.surprise**2, 0.0)
     for i in range(net.slots.shape[0]):
         block = net.blocks[i]
-        own = max(block.energy_sq - block.energy**2, 0.0)
-        covariance = block.joint - block.energy * shared.surprise
-        block.salience = abs(covariance) / math.sqrt(own * spread + 1e-300)
-
-
-@native
-def most_salient(net, rank_seed, n_draws):
-    """The most salient of ``n_draws`` blocks drawn at random."""
-    shared = net.shared[0]
-    n_blocks = net.slots.shape[0]
-    best, best_salience = 0, -1.0
-    for draw in range(n_draws):
-        i = int(uniform(shared.seed, shared.step, rank_seed + draw) * n_blocks)
-        if net.blocks[i].salience > best_salience:
-            best_salience = net.blocks[i].salience
-            best = i
-    return best
+        block.salience = abs(block.joint) / math.sqrt(block.energy_square * shared.surprise_square + 1e-300)
+    n_found = 0
+    for i in range(net.slots.shape[0]):  # insertion into a short sorted list
+        place = min(n_found, net.salient.shape[0] - 1)
+        if n_found == net.salient.shape[0] and net.blocks[net.salient[place]].salience >= net.blocks[i].salience:
+            continue
+        n_found = min(n_found + 1, net.salient.shape[0])
+        while place > 0 and net.blocks[net.salient[place - 1]].salience < net.blocks[i].salience:
+            net.salient[place] = net.salient[place - 1]
+            place -= 1
+        net.salient[place] = i
 
 
 @native
@@ -314,20 +316,19 @@ def rotate(net, rules):
     if n_candidates == n_blocks:
         return
     find_salient(net)
-    n_draws = max(1, n_blocks // 8)
     for j in range(n_blocks):
         for c in range(n_candidates):
-            n = shared.n_map - net.since[j, c]
             if on_trial(net, j, net.candidates[j, c]):
                 continue
+            n = shared.n_map - net.since[j, c]
             used = connected(net.slots, j, net.candidates[j, c])
             if not used and (n < rules.window or pair_evidence(net, j, c, rules) > rules.rotation):
                 continue
-            draw = 1000003 + (j * n_candidates + c) * (n_draws + 2)
+            u = uniform(shared.seed, shared.step, 1000003 + j * n_candidates + c)
             if c % 2:
-                i = most_salient(net, draw, n_draws)
+                i = net.salient[int(u * u * net.salient.shape[0])]  # the more salient, the more often
             else:
-                i = int(uniform(shared.seed, shared.step, draw) * n_blocks)
+                i = int(u * n_blocks)
             if not watched(net, j, i):
                 net.candidates[j, c] = i
                 forget(net, j, c)
