@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from trophic.ecology.decomposition import Decomposition, decompose
     from trophic.ecology.model import Ecology
+    from trophic.forecasting.model import Forecaster
     from trophic.runtime.checkpoint import load, save
     from trophic.runtime.contract import Chunk, Model, State
     from trophic.runtime.drive import run
@@ -26,6 +27,7 @@ _HOME = {
     "Chunk": "trophic.runtime.contract",
     "Decomposition": "trophic.ecology.decomposition",
     "Ecology": "trophic.ecology.model",
+    "Forecaster": "trophic.forecasting.model",
     "Model": "trophic.runtime.contract",
     "State": "trophic.runtime.contract",
     "decompose": "trophic.ecology.decomposition",
@@ -34,7 +36,19 @@ _HOME = {
     "save": "trophic.runtime.checkpoint",
 }
 
-__all__ = ["Chunk", "Decomposition", "Ecology", "Model", "State", "decompose", "load", "run", "save", "version"]
+__all__ = [
+    "Chunk",
+    "Decomposition",
+    "Ecology",
+    "Forecaster",
+    "Model",
+    "State",
+    "decompose",
+    "load",
+    "run",
+    "save",
+    "version",
+]
 
 
 def __getattr__(name: str) -> Any:

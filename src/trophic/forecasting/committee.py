@@ -1,0 +1,250 @@
+"""One sample of the forecaster: judge what came due, learn, remember, forecast (Numba)."""
+
+from __future__ import annotations
+
+import math
+
+from trophic.engines.native import entry, native
+from trophic.forecasting import experts, intervals, season
+from trophic.forecasting.layout import (
+    FIRST_LINEAR,
+    HISTORY,
+    N_LINEAR,
+    PERSISTENCE,
+    SEASON,
+    SEASON_FEATURES,
+    SEASONAL,
+    SETTLE,
+)
+
+I_SURPRISE, I_ANOMALY, I_DRIFT, I_SEASON = range(4)
+SEASON_EVERY = 64
+
+
+@native
+def settle(memory, c, value):
+    """Zero and unit of a channel are mean and deviation of the last SETTLE good values, once these differ."""
+    channel = memory.channels[c]
+    memory.settling[c, channel.n % SETTLE] = value
+    channel.n += 1
+    if channel.n < SETTLE:
+        return
+    mean = 0.0
+    for i in range(SETTLE):
+        mean += memory.settling[c, i] / SETTLE
+    power = 0.0
+    for i in range(SETTLE):
+        power += (memory.settling[c, i] - mean) ** 2 / SETTLE
+    unit = math.sqrt(power)
+    if unit > 1e-12 * abs(mean):
+        channel.settled = 1
+        channel.origin = mean
+        channel.unit = unit
+        channel.n = 0
+        memory.history[c] = (value - mean) / unit
+
+
+@native
+def is_glitch(memory, c, value, rules):
+    """A single value so far off that it cannot be the signal; the third in a row can."""
+    channel = memory.channels[c]
+    t = memory.step[0]
+    ring = memory.issued.shape[0]
+    off = abs(value - memory.issued[(t - 1) % ring, c, 0, 0])
+    scale = memory.trust[c, 0].scale
+    if memory.trust[c, 0].n < 50 or off <= rules.glitch * (scale + 1e-9) or channel.n_rejected >= 3:
+        channel.n_rejected = 0
+        return False
+    channel.n_rejected += 1
+    channel.n_glitches += 1
+    return True
+
+
+@native
+def review(memory, c, q, ahead, value, rules):
+    """The forecasts for now, made `ahead` samples ago: squared errors of the experts, bounds of the committee."""
+    ring = memory.issued.shape[0]
+    made = (memory.step[0] - ahead) % ring
+    trust = memory.trust[c, q]
+    rate = max(rules.trust_rate, rules.trust_start / (rules.trust_start + trust.n))
+    for k in range(memory.power.shape[2]):
+        e = value - memory.opinions[made, c, q, k]
+        memory.power[c, q, k] += rate * (e * e - memory.power[c, q, k])
+    error = value - memory.issued[made, c, q, 0]
+    intervals.widen(trust, error, rules.coverage, rules.interval_rate)
+    return error
+
+
+@native
+def learn(memory, bench, c, q, ahead, value, rules, room):
+    """All regressions of channel c, horizon q learn the increment over the last `ahead` samples."""
+    t = memory.step[0]
+    mask = HISTORY - 1
+    history = memory.history[c]
+    increment = value - history[(t - ahead) & mask]
+    period = memory.channels[c].season
+    if period > 0 and ahead < period and t >= 2 * period + ahead:
+        f = room[:SEASON_FEATURES]
+        experts.season_features(history, t - ahead, ahead, period, f)
+        w = memory.season_weights[c, q]
+        p = memory.season_precision[c, q]
+        experts.learn_season(w, p, f, room[SEASON_FEATURES : 2 * SEASON_FEATURES], increment, rules.season_memory)
+    slot = (t - ahead) % memory.issued.shape[0]
+    for k in range(N_LINEAR):
+        experts.learn(bench[k], slot, c, q, increment)
+
+
+@native
+def remember(memory, bench, lags, state, n_channels):
+    """Build z = [1, values, increments of the delay line, network state] of every expert for this sample."""
+    t = memory.step[0]
+    mask = HISTORY - 1
+    slot = t % memory.issued.shape[0]
+    for k in range(N_LINEAR):
+        z = bench[k].features[slot]
+        z[0] = 1.0
+        n = 1
+        for c in range(n_channels):
+            z[n] = memory.history[c, t & mask]
+            n += 1
+        for lag in range(lags[k]):
+            for c in range(n_channels):
+                z[n] = memory.history[c, (t - lag) & mask] - memory.history[c, (t - lag - 1) & mask]
+                n += 1
+        for i in range(z.shape[0] - n):
+            z[n + i] = state[i]
+
+
+@native
+def forecast(memory, bench, c, q, ahead, rules, room):
+    """Opinions of all experts, and what the committee makes of them."""
+    t = memory.step[0]
+    mask = HISTORY - 1
+    slot = t % memory.issued.shape[0]
+    history = memory.history[c]
+    here = history[t & mask]
+    opinions = memory.opinions[slot, c, q]
+    period = memory.channels[c].season
+    opinions[PERSISTENCE] = here
+    opinions[SEASON] = here
+    opinions[SEASONAL] = here
+    if period > 0 and ahead < period and t >= 2 * period:
+        f = room[:SEASON_FEATURES]
+        experts.season_features(history, t, ahead, period, f)
+        opinions[SEASON] = here + f[2]
+        opinions[SEASONAL] = here + experts.inner(memory.season_weights[c, q], f)
+    for k in range(N_LINEAR):
+        opinions[FIRST_LINEAR + k] = here + experts.inner(bench[k].weights[c, q], bench[k].features[slot])
+    combine(memory, c, q, slot, rules)
+
+
+@native
+def combine(memory, c, q, slot, rules):
+    """Weights ~ power^-sharpness of each expert; bounds from the committee's own errors."""
+    opinions = memory.opinions[slot, c, q]
+    power = memory.power[c, q]
+    best = power[0]
+    for k in range(power.shape[0]):
+        best = min(best, power[k])
+    total = 0.0
+    value = 0.0
+    for k in range(power.shape[0]):
+        weight = ((best + 1e-30) / (power[k] + 1e-30)) ** rules.sharpness
+        total += weight
+        value += weight * opinions[k]
+    value /= total
+    trust = memory.trust[c, q]
+    memory.issued[slot, c, q, 0] = value
+    memory.issued[slot, c, q, 1] = value + trust.low * trust.scale
+    memory.issued[slot, c, q, 2] = value + trust.high * trust.scale
+
+
+@native
+def hear(memory, bench, c, value, horizons, rules, report, room):
+    """One good value of a settled channel: review, flags, learning."""
+    channel = memory.channels[c]
+    t = memory.step[0]
+    for q in range(horizons.shape[0]):
+        if t >= horizons[q]:
+            error = review(memory, c, q, horizons[q], value, rules)
+            if q == 0:
+                s, anomaly, drifting = intervals.judge(channel, error, rules.alarm_rate, rules.drift)
+                report[c, I_SURPRISE] = s
+                report[c, I_ANOMALY] = 1.0 if anomaly else 0.0
+                report[c, I_DRIFT] = 1.0 if drifting else 0.0
+            learn(memory, bench, c, q, horizons[q], value, rules, room)
+    channel.n += 1
+    rate = max(1.0 / season.PATIENCE, 1.0 / channel.n)
+    season.compare(memory.likeness[c], memory.history[c], t, rate)
+
+
+@native
+def look_for_season(memory, c, longest, rules):
+    """Once in a while: has the channel a season, or another one?"""
+    channel = memory.channels[c]
+    found, strength = season.find(memory.likeness[c], longest + 2, channel.n, channel.season, rules.season_strength)
+    channel.season_strength = strength
+    if found != channel.season:
+        channel.season = found
+        for q in range(memory.season_weights.shape[1]):
+            experts.reset_season(memory.season_weights[c, q], memory.season_precision[c, q])
+
+
+@native
+def publish(memory, c, slot, issued, opinions):
+    """Forecasts of a channel in its own unit; until it has settled, its last value."""
+    channel = memory.channels[c]
+    for q in range(issued.shape[0]):
+        for j in range(3):
+            issued[q, j] = channel.origin + channel.unit * memory.issued[slot, c, q, j]
+        for k in range(opinions.shape[1]):
+            opinions[q, k] = channel.origin + channel.unit * memory.opinions[slot, c, q, k]
+        if channel.settled == 0:
+            issued[q, 0] = channel.last
+            issued[q, 1] = math.nan
+            issued[q, 2] = math.nan
+            opinions[q] = channel.last
+
+
+@entry
+def run(values, good, is_sample, states, memory, bench, lags, horizons, rules, room, issued, opinions, report):
+    """Advance by the rows of a chunk; fills ``issued`` (n, C, H, 3), ``opinions`` and ``report`` (n, C, 4)."""
+    n_channels = values.shape[1]
+    mask = HISTORY - 1
+    longest = horizons[-1]
+    for i in range(values.shape[0]):
+        if not is_sample[i]:
+            continue
+        t = memory.step[0]
+        for c in range(n_channels):
+            channel = memory.channels[c]
+            usable = good[i, c]
+            if usable:
+                channel.last = values[i, c]
+            if channel.settled == 0:
+                if usable:
+                    settle(memory, c, values[i, c])
+                continue
+            expected = memory.issued[(t - 1) % memory.issued.shape[0], c, 0, 0]
+            value = (values[i, c] - channel.origin) / channel.unit if usable else expected
+            if usable and is_glitch(memory, c, value, rules):
+                report[i, c, I_ANOMALY] = 1.0
+                usable = False
+                value = expected
+            memory.history[c, t & mask] = value
+            if usable:
+                hear(memory, bench, c, value, horizons, rules, report[i], room)
+            if t % SEASON_EVERY == 0:
+                look_for_season(memory, c, longest, rules)
+            report[i, c, I_SEASON] = channel.season
+        remember(memory, bench, lags, states[i], n_channels)
+        slot = t % memory.issued.shape[0]
+        experts.gain(bench[0], slot, rules.short_memory, rules.linear_prior)
+        experts.gain(bench[1], slot, rules.long_memory, rules.linear_prior)
+        experts.gain(bench[2], slot, rules.cautious_memory, rules.cautious_prior)
+        experts.gain(bench[3], slot, rules.bold_memory, rules.bold_prior)
+        for c in range(n_channels):
+            for q in range(horizons.shape[0]):
+                forecast(memory, bench, c, q, horizons[q], rules, room)
+            publish(memory, c, slot, issued[i, c], opinions[i, c])
+        memory.step[0] += 1

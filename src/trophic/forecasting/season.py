@@ -1,0 +1,45 @@
+"""The season of a channel: the lag at which it is most like itself (Numba)."""
+
+from __future__ import annotations
+
+from trophic.engines.native import native, vectorised
+from trophic.forecasting.layout import HISTORY, SEASON_MAX
+
+PATIENCE = 4.0 * SEASON_MAX  # samples over which likeness is averaged
+LEAD = 0.03  # autocorrelation by which a new season has to be better than the present one
+
+
+@vectorised
+def compare(likeness, history, now, rate):
+    """Running mean product of the newest increment with those of each lag before it: a trend is no season."""
+    mask = HISTORY - 1
+    x = history[now & mask] - history[(now - 1) & mask]
+    for lag in range(likeness.shape[0]):
+        y = history[(now - lag) & mask] - history[(now - lag - 1) & mask]
+        likeness[lag] += rate * (x * y - likeness[lag])
+
+
+@native
+def find(likeness, shortest, n, present, threshold):
+    """The season (samples, 0 for none) and its autocorrelation.
+
+    Looked for beyond the first lag where the autocorrelation of the increments has fallen below zero, among the lags
+    that n samples hold twice. The present season stays unless another is better by LEAD.
+    """
+    power = likeness[0]
+    if power <= 0.0:
+        return 0, 0.0
+    longest = min(SEASON_MAX, n // 2)
+    lag = shortest
+    while lag < longest and likeness[lag] > 0.0:
+        lag += 1
+    best = 0
+    for s in range(lag, longest):
+        peak = likeness[s] >= likeness[s - 1] and likeness[s] >= likeness[s + 1]
+        if peak and (best == 0 or likeness[s] > likeness[best]):
+            best = s
+    if best == 0 or likeness[best] < threshold * power:
+        best = 0
+    if present > 0 and likeness[present] > threshold * power and likeness[best] < likeness[present] + LEAD * power:
+        best = present
+    return best, likeness[best] / power if best > 0 else 0.0
