@@ -48,7 +48,7 @@ test: lint | $(KERNELS)
 	$(BIN)/python -m pytest --doctest-modules src/trophic tests
 
 soak: .venv/.installed-test | $(KERNELS)
-	TROPHIC_SOAK=1 $(BIN)/python -m pytest -v tests/faults
+	TROPHIC_SOAK=1 $(BIN)/python -m pytest -v tests/faults tests/cli/test_service.py
 
 lint: .venv/.installed-test
 	$(BIN)/ruff check --quiet .

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,3 +29,17 @@ def data_root() -> Path:
     if not root.is_dir():
         pytest.skip("no recordings: set TROPHIC_DATA to their folder")
     return root
+
+
+@pytest.fixture
+def figure(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Keep what a test measured, as a line of out/soak.jsonl; in `make soak` only."""
+
+    def keep(**values: float | str) -> None:
+        if os.environ.get("TROPHIC_SOAK") == "1":
+            path = Path(os.environ.get("TROPHIC_FIGURES", "out/soak.jsonl"))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"test": request.node.name, **values}) + "\n")
+
+    return keep

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import json
 import math
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -32,6 +34,7 @@ BAD_USAGE, INTERRUPTED = 2, service.INTERRUPTED
 MAX_TRACK_ROWS = 2_000_000
 
 _FROM_FILE = "(default: from the file)"
+_STDIN = "standard input"
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,8 @@ class Decompose:
     """Find what oscillates in a file: frequency, amplitude, linewidth and history of every component.
 
     FILE is audio (.wav, .flac, .ogg, .mp3 ...), a table (.csv, .tsv, .txt, .parquet ...) or NumPy (.npy, .npz). It is
-    read block by block: it may be larger than memory. Missing values (empty, NaN) and gaps are welcome.
+    read block by block: it may be larger than memory. Missing values (empty, NaN) and gaps are welcome. FILE may be -
+    for standard input, which is read to its end (or Ctrl-C) first: lines of numbers, or raw samples with --pcm.
     """
 
     file: Positional[Annotated[Path, arg(metavar="FILE")]]
@@ -62,6 +66,10 @@ class Decompose:
     """Most components per channel."""
     budget: Annotated[float, arg(metavar="MASS")] = 1e6
     """Metabolic flux to share: less makes components quicker to adapt and less precise."""
+    pcm: Annotated[str | None, arg(metavar="FORMAT", help_behavior_hint="(default: lines of numbers)")] = None
+    """Format of raw samples on standard input: u8, s16le, s32le, f32le, f64le (or be); needs --sample-rate."""
+    channels: Annotated[int, arg(metavar="N")] = 1
+    """Interleaved channels of raw samples on standard input."""
     out: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="(default: write nothing)")] = None
     """Folder for components.csv, tracks.parquet, report.json and figure.png."""
     as_json: Annotated[bool, arg(name="json")] = False
@@ -137,18 +145,38 @@ _COMMANDS: dict[type, Callable[[Any], int]] = {
 
 
 def _decompose(command: Decompose) -> int:
+    if str(command.file) != "-":
+        if command.pcm is not None:
+            raise UsageError(f"--pcm {command.pcm} belongs to standard input, got {command.file}; write - instead")
+        return _decompose_file(command, command.file)
+    from trophic.runtime.readers.common import SourceError
+    from trophic.runtime.readers.spool import spool
+
+    if not 1 <= command.channels <= 64:
+        raise UsageError(f"--channels must be in 1..64, got {command.channels}")
+    with tempfile.TemporaryDirectory(prefix="trophic-") as folder:
+        path = spool(service.standard_input(), Path(folder), command.pcm, command.channels)
+        try:
+            return _decompose_file(command, path)
+        except (SourceError, UsageError) as error:
+            raise UsageError(str(error).replace(str(path), _STDIN)) from error
+
+
+def _decompose_file(command: Decompose, path: Path) -> int:
     from trophic.report import LateTracks, Report, Tally
     from trophic.runtime.drive import run
     from trophic.runtime.sinks import Callback
     from trophic.runtime.sources import open_source
 
     source = open_source(
-        command.file,
+        path,
         column=command.column,
         time_column=command.time_column,
         time_unit=command.time_unit,
         sample_rate_hz=command.sample_rate,
     )
+    if path != command.file:
+        source = dataclasses.replace(source, path=Path(_STDIN))
     for note in source.notes:
         print(f"trophic: note: {note}", file=sys.stderr)
     model = _model(command, source)

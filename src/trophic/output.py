@@ -99,7 +99,7 @@ class OutputFolder:
         for path in paths:
             if path.is_dir() or (path.exists() and not os.access(path, os.W_OK)):
                 raise UsageError(f"--out {self._folder}: {path.name} is in the way and cannot be overwritten")
-            if path.exists() and path.samefile(input_path):
+            if path.exists() and input_path.exists() and path.samefile(input_path):
                 raise UsageError(f"--out {self._folder}: would overwrite the input {input_path}; choose another folder")
 
     def write(self, report: Report) -> list[Path]:

@@ -232,13 +232,14 @@ def _pieces(kind: str, given: dict[str, Any]) -> Iterable[bytes]:
     from trophic.runtime.sockets import TcpListener, UdpListener
 
     if kind == "stdin":
-        return _stdin()
+        return standard_input()
     listener = (TcpListener if kind == "tcp" else UdpListener)(given["port"], given["host"], given["allow_remote"])
     _note(f"listening on {kind} {given['host']}:{listener.port}")
     return listener
 
 
-def _stdin() -> Iterator[bytes]:
+def standard_input() -> Iterator[bytes]:
+    """What arrives there, piece by piece."""
     while piece := os.read(0, 1 << 16):
         yield piece
 

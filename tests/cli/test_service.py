@@ -8,7 +8,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable
@@ -24,7 +23,7 @@ from trophic.runtime.checkpoint import load, read_manifest
 from trophic.runtime.config import read_config
 from trophic.runtime.schema import ConfigError
 
-from .conftest import save_wav, two_tones
+from .conftest import TONES, save_csv, save_wav, spawn, two_tones
 
 SOAK = os.environ.get("TROPHIC_SOAK") == "1"
 MODEL = {"kind": "Ecology", "f_min_hz": 10, "f_max_hz": 400, "n_branches": 4}
@@ -236,18 +235,6 @@ def test_resume_needs_a_checkpoint_policy_and_begins_where_there_is_none(trophic
 # ---- live -----------------------------------------------------------------------------------------------------
 
 
-def spawn(*arguments: object, **options: Any) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "trophic", *map(str, arguments)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-        **options,
-    )
-
-
 def heard(process: subprocess.Popen[str], pattern: str) -> re.Match[str]:
     """Wait for a line on stderr."""
     assert process.stderr is not None
@@ -264,7 +251,7 @@ def test_raw_samples_on_standard_input(tmp_path):
         checkpoint={"path": "x.safetensors"},
     )
     samples = np.round(two_tones(3000) * 2**15).astype("<i2")
-    process = spawn("run", path)
+    process = spawn("run", path, stdin=subprocess.PIPE)
     process.stdin.buffer.write(samples.tobytes() + b"\0")
     _, err = process.communicate()
     assert process.returncode == 0, err
@@ -274,7 +261,7 @@ def test_raw_samples_on_standard_input(tmp_path):
 
 @posix_only
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_saves_and_ends_a_live_run(tmp_path, number, code):
+def test_a_signal_saves_and_ends_a_live_run(tmp_path, number, code, figure):
     path = describe(
         tmp_path,
         source={"kind": "tcp", "port": 0, "format": "csv", "sample_rate_hz": 1000},
@@ -301,10 +288,65 @@ def test_a_signal_saves_and_ends_a_live_run(tmp_path, number, code):
         state = load(tmp_path / "x.safetensors", ECOLOGY)
         assert (state.clock.index, int(state.clock.n_bad[0])) == (n_samples, n_samples // 5)
     if SOAK:
-        print(f"{signal.Signals(number).name}: slowest of 100 took {slowest_s:.3f} s")
+        figure(signal=signal.Signals(number).name, times=100, slowest_s=slowest_s)
         assert slowest_s < 2
 
 
 def scraped(url: str) -> str:
     with urllib.request.urlopen(url, timeout=10) as answer:
         return answer.read().decode()
+
+
+# ---- decompose - ----------------------------------------------------------------------------------------------
+
+
+def piped(data: bytes, *options: object) -> tuple[int, str, str]:
+    process = spawn("decompose", "-", *options, stdin=subprocess.PIPE)
+    process.stdin.buffer.write(data)
+    out, err = process.communicate()
+    return process.returncode, out, err
+
+
+def test_lines_piped_into_decompose(tmp_path):
+    code, out, err = piped(save_csv(tmp_path, two_tones()).read_bytes(), "--json", "--out", tmp_path / "out")
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    assert found["file"] == "standard input"
+    assert [c["frequency_hz"] for c in found["channels"][0]["components"]] == pytest.approx(
+        [f for f, _ in TONES], rel=1e-3
+    )
+
+
+def test_raw_samples_piped_into_decompose():
+    samples = np.stack([two_tones(), -two_tones()], axis=1).astype("<f4")
+    code, out, err = piped(samples.tobytes(), "--pcm", "f32le", "--channels", 2, "--sample-rate", 1000, "--json")
+    assert (code, err) == (0, "")
+    for channel in json.loads(out)["channels"]:
+        assert [c["frequency_hz"] for c in channel["components"]] == pytest.approx([f for f, _ in TONES], rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "sentence"),
+    [
+        (b"", [], "standard input: is empty (0 bytes)"),
+        (b"a,b\n1,2\n", [], "standard input: "),
+        (bytes(64), ["--pcm", "s16"], "standard input: --pcm must be one of u8, s16le"),
+        (
+            bytes(64),
+            ["--pcm", "s16le"],
+            "standard input: nothing tells when the samples were taken; give --sample-rate",
+        ),
+        (bytes(64), ["--pcm", "s16le", "--channels", "0"], "--channels must be in 1..64, got 0"),
+    ],
+)
+def test_rubbish_piped_into_decompose(data, options, sentence):
+    code, out, err = piped(data, *options)
+    assert (code, out) == (2, "")
+    assert sentence in err
+    assert err.count("\n") == 1
+
+
+def test_pcm_belongs_to_standard_input(trophic_does, tmp_path):
+    code, _, err = trophic_does("decompose", save_wav(tmp_path, two_tones(400)), "--pcm", "s16le")
+    assert code == 2
+    assert "belongs to standard input" in err
