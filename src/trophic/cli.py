@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import io
-import json
 import math
 import os
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,10 +16,10 @@ from tyro.conf import Positional, arg
 
 from trophic import service
 from trophic.output import OutputFolder, UsageError
+from trophic.terminal import STDIN, complain, on_file, progress, show
 
 if TYPE_CHECKING:
-    from trophic.ecology.model import Ecology, EcologyInfo
-    from trophic.report import Report
+    from trophic.ecology.model import Ecology
     from trophic.runtime.sources import Source
 
 #: Exit codes beside 0.
@@ -34,7 +29,6 @@ BAD_USAGE, INTERRUPTED = 2, service.INTERRUPTED
 MAX_TRACK_ROWS = 2_000_000
 
 _FROM_FILE = "(default: from the file)"
-_STDIN = "standard input"
 
 
 @dataclass(frozen=True)
@@ -118,21 +112,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        return _complain("interrupted", INTERRUPTED)
+        return complain("interrupted", INTERRUPTED)
     except OSError as error:
-        return _complain(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), BAD_USAGE)
+        return complain(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), BAD_USAGE)
     except UsageError as error:
-        return _complain(str(error), BAD_USAGE)
+        return complain(str(error), BAD_USAGE)
 
 
 def decompose(command: Decompose) -> int:
     """Do what ``trophic decompose`` was asked to; the exit code."""
-    from trophic.runtime.sources import SourceError
-
-    try:
-        return _decompose(command)
-    except SourceError as error:
-        raise UsageError(str(error)) from error
+    return on_file(command.file, command.pcm, command.channels, lambda path: _decompose(command, path))
 
 
 _COMMANDS: dict[type, Callable[[Any], int]] = {
@@ -144,25 +133,7 @@ _COMMANDS: dict[type, Callable[[Any], int]] = {
 }
 
 
-def _decompose(command: Decompose) -> int:
-    if str(command.file) != "-":
-        if command.pcm is not None:
-            raise UsageError(f"--pcm {command.pcm} belongs to standard input, got {command.file}; write - instead")
-        return _decompose_file(command, command.file)
-    from trophic.runtime.readers.common import SourceError
-    from trophic.runtime.readers.spool import spool
-
-    if not 1 <= command.channels <= 64:
-        raise UsageError(f"--channels must be in 1..64, got {command.channels}")
-    with tempfile.TemporaryDirectory(prefix="trophic-") as folder:
-        path = spool(service.standard_input(), Path(folder), command.pcm, command.channels)
-        try:
-            return _decompose_file(command, path)
-        except (SourceError, UsageError) as error:
-            raise UsageError(str(error).replace(str(path), _STDIN)) from error
-
-
-def _decompose_file(command: Decompose, path: Path) -> int:
+def _decompose(command: Decompose, path: Path) -> int:
     from trophic.report import LateTracks, Report, Tally
     from trophic.runtime.drive import run
     from trophic.runtime.sinks import Callback
@@ -176,27 +147,27 @@ def _decompose_file(command: Decompose, path: Path) -> int:
         sample_rate_hz=command.sample_rate,
     )
     if path != command.file:
-        source = dataclasses.replace(source, path=Path(_STDIN))
+        source = dataclasses.replace(source, path=Path(STDIN))
     for note in source.notes:
         print(f"trophic: note: {note}", file=sys.stderr)
     model = _model(command, source)
     output = None if command.out is None else OutputFolder(command.out, source, model)
     tally, late = Tally(source.n_channels), LateTracks()
-    with _progress(source) as advance:
-        sinks = [tally, late, Callback(advance), *([] if output is None else output.sinks)]
+    with progress(source) as advance:
+        sinks = [
+            tally,
+            late,
+            Callback(lambda info: advance(len(info.residual))),
+            *([] if output is None else output.sinks),
+        ]
         result = run(model, source, sinks=sinks, collect=False, chunk_size=source.chunk_size)
     report = Report.of(source, model, result.state, tally, late, result.interrupted)
     files = [] if output is None else output.write(report)
-    _print(report, files, command.as_json)
+    show(report, files, command.as_json)
     if result.interrupted:
         share = report.n_samples / source.n_samples
-        return _complain(f"interrupted after {100 * share:.0f} % of {source.path}", INTERRUPTED)
+        return complain(f"interrupted after {100 * share:.0f} % of {source.path}", INTERRUPTED)
     return 0
-
-
-def _complain(message: str, code: int) -> int:
-    print(f"trophic: error: {' '.join(message.split())}", file=sys.stderr)
-    return code
 
 
 def _model(command: Decompose, source: Source) -> Ecology:
@@ -242,53 +213,3 @@ def track_every(n_samples: int, n_tracks: int) -> int:
     """
     fine_enough = max(1, min(64, n_samples // 4096))
     return max(fine_enough, math.ceil(n_samples * n_tracks / MAX_TRACK_ROWS))
-
-
-def _print(report: Report, files: Sequence[Path], as_json: bool) -> None:
-    """The report on stdout."""
-    from rich.console import Console
-
-    if as_json:
-        print(json.dumps(report.to_dict(), indent=2, allow_nan=False))
-        return
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show a channel's name still gets the rest
-    width = None if sys.stdout.isatty() else 160
-    console = Console(markup=False, highlight=False, emoji=False, soft_wrap=True, width=width)
-    with console.capture() as rendered:  # printed by print(), for rich has its own idea of a closed pipe
-        console.print(report.headline())
-        for part in report.tables():
-            console.print(part)
-        if files:
-            console.print(f"written: {', '.join(str(path) for path in files)}")
-    print(rendered.get(), end="")
-
-
-@contextlib.contextmanager
-def _progress(source: Source) -> Iterator[Any]:
-    """A progress bar on stderr, if that is a terminal; yields the function to call with every Info."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[pace]}"),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    start = time.monotonic()
-    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task(source.path.name, total=source.n_samples, pace="")
-        done = 0
-
-        def advance(info: EcologyInfo) -> None:
-            nonlocal done
-            done += len(info.residual)
-            speed = done / max(time.monotonic() - start, 1e-9)
-            factor = speed / source.typical_rate_hz
-            real_time = f", {factor:.3g}x real time" if factor < 1e5 else ""  # of a century it says nothing
-            progress.update(task, completed=done, pace=f"{speed:,.0f} samples/s{real_time}")
-
-        yield advance
