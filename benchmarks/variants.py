@@ -78,7 +78,7 @@ VARIANTS = (
     _of("no fission", light_mass=0.0),
     _of("fission up to mass 100", light_mass=100.0),
     _of("colonies keep the distance of strangers", colony_zone=2.0),
-    _of("births at half the distance", zone=1.0),
+    _of("births at twice the distance", zone=2.0),
     # birth
     _of("no births from the fast average", fast_threshold=OFF),
     _of("no births from the slow average", slow_threshold=OFF),
