@@ -2,8 +2,10 @@
 
 Spatial: L = F^T e for a readout error e = R z - y, and d = L g with the slope g = dx/dp.
     fixed      F random and constant (feedback alignment, Lillicrap et al. 2016)
-    learned    F gets the increments that R gets, and both decay: they become equal without weight transport
-               (Kolen and Pollack 1994)
+    learned    F gets the increments that R gets, both from pre and post alone: no weight transport (Kolen and Pollack
+               1994). Their decay, which would remove the difference that F and R began with, is off by default: that
+               difference is small, and the decay keeps an ill-conditioned readout from converging (Mackey-Glass: error
+               .044 with a decay of 1e-5, .0009 without)
     symmetric  F = R, a control that needs weight transport
     published  dF = -eta_fb (F e - R^T e) e^T, equations (10) and (22) of arXiv 2510.17916; needs R at the feedback
                synapse, so it transports weights too

@@ -274,7 +274,7 @@ class Network(Model[NetworkState, NetworkInfo]):
             readout[:heads, :n] = topology.orthonormal(heads, n, rng) * math.sqrt(heads / n)
         neurons = np.zeros((NEURON_ROWS, n), dtype=real)
         neurons[BIAS] = constants["bias"] * rng.standard_normal(n)
-        feedback = (0.3 / math.sqrt(n) * rng.standard_normal((heads, n))).astype(real)
+        feedback = (constants["feedback_start"] / math.sqrt(n) * rng.standard_normal((heads, n))).astype(real)
         longest = self.horizons[-1]
         shared = np.zeros(1, dtype=SHARED)
         shared["seed"] = seed

@@ -8,7 +8,7 @@
 
 P is kept sound for streams without end in three ways. The downdate is w w^T with w = k/sqrt(D), which is the same
 number on both sides of the diagonal, so P stays symmetric to the bit (the full P is kept as one triangle). Where the
-mean of its diagonal has grown to the prior, P is no longer divided by lambda: without excitation it stays there instead
+mean of its diagonal has grown to 100 times the prior, P is no longer divided by lambda: without excitation it stays there instead
 of winding up. And a block whose z^T P z has become negative by rounding starts again from the prior.
 
 The update of P that sample t asks for is applied when sample t + 1 multiplies P: one pass over memory, not two.
@@ -116,9 +116,10 @@ def restart(net, q, rules):
 
 @native
 def restart_all(net, rules):
-    """All of P starts again: what the features mean has changed."""
+    """All of P starts again, and R but for its part on the inputs: what the features mean has changed."""
     for q in range(net.precision.shape[0]):
         restart(net, q, rules)
+    net.readout[:, : net.neurons.shape[1]] = 0
 
 
 @inlined
@@ -139,7 +140,7 @@ def block_gain(net, q, choice, rules):
             k[i] = z[i] * real(rules.prior)
         power = float(dot(z, k, size))
         trace = real(0.0)
-    net.relax[q] = 1.0 if trace > size * rules.prior else 1.0 / rules.forgetting
+    net.relax[q] = 1.0 if trace > size * rules.prior * rules.prior_cap else 1.0 / rules.forgetting
     return power
 
 

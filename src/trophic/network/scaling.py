@@ -13,6 +13,7 @@ import math
 
 from trophic.engines.native import inlined, native
 from trophic.network import readout
+from trophic.network.layout import X
 
 
 @inlined
@@ -82,5 +83,6 @@ def take_in(row, good, net, choice, rules):
         channel.scaled = (row[c] - channel.origin) / channel.unit
     if moved:
         readout.restart_all(net, rules)
+        net.neurons[X] = 0  # the transient from rest shows the readout directions that the attractor hardly visits
         net.past[:] = 0
         readout.predict(net)
