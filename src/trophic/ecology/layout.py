@@ -119,7 +119,7 @@ RULE_TABLE: dict[str, tuple[float, str]] = {
     "settle": (2.5, "cells listen this many time constants before they may give birth"),
     "birth_light": (2.5, "damping at birth in the coarsest layer, in omega/(2 Q)"),
     "young": (4.0, "a newborn is not heavier than the record is long: gamma >= 4/t"),
-    "zone": (1.0, "no birth within this many gamma of a branch"),
+    "zone": (1.25, "no birth within this many gamma of a branch"),
     "colony_zone": (1.0, "likewise inside a colony"),
     "exclusion": (1.0, "branches closer than this many gamma (of the heavier) merge"),
     "usurp": (2.0, "a light newcomer retunes a heavy adult within this many gamma"),
