@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from trophic.runtime.autosave import Autosave
 from trophic.runtime.clock import clock_of
 from trophic.runtime.contract import Chunk, InfoT, Model, StateT
+from trophic.runtime.guard import without_marks
 from trophic.runtime.sinks import Sink, Watcher
 
 
@@ -65,8 +66,8 @@ def run(
     model : Model
         The configuration of the learner.
     source : array, shape (n_samples,) or (n_samples, n_channels), or Chunk, or iterable of Chunk
-        The signal in its own unit; NaN and inf mark missing samples. An array continues at the sample
-        where ``state`` stands. An iterable may be endless and may block.
+        The signal in its own unit; NaN, inf and magnitudes from 1e36 on are missing samples. An array continues at the
+        sample where ``state`` stands. An iterable may be endless and may block.
     state : State, optional
         Where to go on. It is copied; nothing the caller holds is changed. Default: ``model.init(seed)``.
     seed : int
@@ -261,4 +262,4 @@ def _pieces(chunks: Iterable[Chunk], chunk_size: int) -> Iterator[Chunk]:
             piece = chunk.part(start, min(start + chunk_size, len(chunk)))
             if piece.values.dtype.kind != "f":
                 piece = dataclasses.replace(piece, values=piece.values.astype(np.float64))
-            yield piece
+            yield without_marks(piece)

@@ -6,6 +6,7 @@ never reaches a model, and what the model learns is what it would have learned w
 
 from __future__ import annotations
 
+import dataclasses
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,9 @@ from numpy.typing import NDArray
 
 from trophic.runtime.clock import Clock
 from trophic.runtime.contract import Chunk
+
+#: Magnitude from which a number is a mark for "missing" (9.97e36, 1e37, 1e38, 3.4e38) and no measurement.
+NO_MEASUREMENT = 1e36
 
 
 class Admitted(NamedTuple):
@@ -86,6 +90,24 @@ def admit(clock: Clock, chunk: Chunk, channel: int = 0) -> Admitted:
         admitted, n_bad, n_late = _admit_irregular(clock, chunk, channel, values)
     _record(clock, chunk.first_sample, channel, admitted, n_bad, n_late)
     return admitted
+
+
+def without_marks(chunk: Chunk) -> Chunk:
+    """``chunk`` with NaN where a number says that there is no measurement: from `NO_MEASUREMENT` on, either sign.
+
+    One such number, taken for a sample, would outweigh all that was learned for hundreds of time constants.
+
+    Examples
+    --------
+    >>> without_marks(Chunk(np.array([[2.0], [-9.96921e36]]), sample_period_s=1.0)).values[:, 0]
+    array([ 2., nan])
+    """
+    values = chunk.values
+    high, low = (np.max(values), np.min(values)) if values.size else (0.0, 0.0)
+    if high < NO_MEASUREMENT and low > -NO_MEASUREMENT:
+        return chunk
+    marked = np.abs(values) >= NO_MEASUREMENT
+    return dataclasses.replace(chunk, values=np.where(marked, np.nan, values)) if marked.any() else chunk
 
 
 def _admit_regular(clock: Clock, chunk: Chunk, channel: int, values: NDArray[np.float64]) -> tuple[Admitted, int, int]:

@@ -60,14 +60,9 @@ class TrackTable:
     """
 
     def __init__(self, path: str | Path, channel_names: Sequence[str]) -> None:
-        path = Path(path)
-        if path.suffix not in (".parquet", ".csv"):
-            raise ValueError(f"path must end in .parquet or .csv, got {path}")
-        self.n_rows = 0
         self._channels = np.array(channel_names)
-        self._columns: list[dict[str, NDArray[Any]]] = []
-        self._n_waiting = 0
-        self._file = _ParquetFile(path) if path.suffix == ".parquet" else _CsvFile(path)
+        columns = {"time_s": "float64", "channel": "string", "individual": "int64"} | dict.fromkeys(_FIELDS, "float64")
+        self._file = TableFile(path, columns)
 
     def write(self, info: EcologyInfo) -> None:
         """Take one chunk's report."""
@@ -80,9 +75,58 @@ class TrackTable:
             "individual": info.individual[frame, channel, slot],
         }
         columns |= {name: np.float64(getattr(info, name)[frame, channel, slot]) for name in _FIELDS}
-        self._columns.append(columns)
-        self._n_waiting += len(frame)
-        self.n_rows += len(frame)
+        self._file.write(columns)
+
+    def close(self) -> None:
+        """Write what is waiting and finish the file."""
+        self._file.close()
+
+    @property
+    def n_rows(self) -> int:
+        """Rows so far."""
+        return self._file.n_rows
+
+
+class TableFile:
+    """A table that is written while the stream runs.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file, .parquet (needs pyarrow) or .csv; overwritten.
+    columns : dict
+        Name to type: float64, int64, bool or string.
+
+    Attributes
+    ----------
+    n_rows : int
+        Rows so far.
+
+    Raises
+    ------
+    ValueError
+        For another suffix.
+    ModuleNotFoundError
+        A .parquet file without pyarrow.
+    OSError
+        The file cannot be written.
+    """
+
+    def __init__(self, path: str | Path, columns: dict[str, str]) -> None:
+        path = Path(path)
+        if path.suffix not in (".parquet", ".csv"):
+            raise ValueError(f"path must end in .parquet or .csv, got {path}")
+        self.n_rows = 0
+        self._waiting: list[dict[str, NDArray[Any]]] = []
+        self._n_waiting = 0
+        self._file = _ParquetFile(path, columns) if path.suffix == ".parquet" else _CsvFile(path, columns)
+
+    def write(self, columns: dict[str, NDArray[Any]]) -> None:
+        """Add rows: arrays of one length, in the order of the table's columns."""
+        n = len(next(iter(columns.values())))
+        self._waiting.append(columns)
+        self._n_waiting += n
+        self.n_rows += n
         if self._n_waiting >= _ROWS:
             self._flush()
 
@@ -92,21 +136,19 @@ class TrackTable:
         self._file.close()
 
     def _flush(self) -> None:
-        if self._columns:
-            self._file.write({name: np.concatenate([c[name] for c in self._columns]) for name in self._columns[0]})
-        self._columns, self._n_waiting = [], 0
+        if self._waiting:
+            self._file.write({name: np.concatenate([c[name] for c in self._waiting]) for name in self._waiting[0]})
+        self._waiting, self._n_waiting = [], 0
 
 
 class _ParquetFile:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, columns: dict[str, str]) -> None:
         import pyarrow
         import pyarrow.parquet
 
         self._arrow = pyarrow
-        self._schema = pyarrow.schema(
-            [("time_s", pyarrow.float64()), ("channel", pyarrow.string()), ("individual", pyarrow.int64())]
-            + [(name, pyarrow.float64()) for name in _FIELDS]
-        )
+        types = {"float64": pyarrow.float64, "int64": pyarrow.int64, "bool": pyarrow.bool_, "string": pyarrow.string}
+        self._schema = pyarrow.schema([(name, types[kind]()) for name, kind in columns.items()])
         self._writer = pyarrow.parquet.ParquetWriter(path, self._schema)
 
     def write(self, columns: dict[str, NDArray[Any]]) -> None:
@@ -117,10 +159,10 @@ class _ParquetFile:
 
 
 class _CsvFile:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, columns: dict[str, str]) -> None:
         self._file = path.open("w", newline="", encoding="utf-8")
         self._writer = csv.writer(self._file)
-        self._writer.writerow(["time_s", "channel", "individual", *_FIELDS])
+        self._writer.writerow(columns)
 
     def write(self, columns: dict[str, NDArray[Any]]) -> None:
         self._writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trophic.runtime.guard import NO_MEASUREMENT
 from trophic.runtime.readers.common import Recording, SourceError
 from trophic.runtime.readers.stamps import StampForm
 
@@ -68,7 +69,7 @@ def survey(path: Path, recording: Recording, use_stamps: bool) -> Survey:
     for block in recording.blocks(_BLOCK):
         n_samples += len(block.values)
         finite = np.isfinite(block.values)
-        n_finite += np.count_nonzero(finite, axis=0)
+        n_finite += np.count_nonzero(finite & (np.abs(block.values) < NO_MEASUREMENT), axis=0)
         largest = np.max(np.abs(block.values), initial=0.0, where=finite)
         if largest > MAX_VALUE:
             raise SourceError(f"{path}: holds values up to {largest:.3g}, beyond {MAX_VALUE:g}; scale or mend it")
