@@ -37,7 +37,7 @@ _TEXT_ERRORS = {
         {},
         "data row 30, column 'date': 'soon' is not a date",
     ),
-    "a row too long": (_table("time,x", "{i},1") + "41,1,2\n", {}, "Row #42: Expected 2 columns, got 3"),
+    "a row too long": (_table("time,x", "{i},1") + "41,1,2\n", {}, "line 42: Expected 2 columns, got 3"),
     "no time": (_table("a,b", "{i},1"), {}, "give --sample-rate in Hz, or --time-column"),
     "two times": (_table("start time,end time,x", "{i},{i},1"), {}, "choose one with --time-column"),
     "ambiguous dates": (_table("date,x", "03/04/2020,1"), {}, "ISO 8601"),

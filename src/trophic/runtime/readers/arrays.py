@@ -73,7 +73,7 @@ def read(
                 members = {name: archive[name] for name in archive.files}
         parts = _assign(path, members, column, time_column, sample_rate_given)
         return _recording(path, parts, None if column == parts.name else column, time_unit)
-    with decoding(path, "a NumPy array"):
+    with decoding(path, "a NumPy array", lambda: f" (its header, and {path.stat().st_size} bytes in all)"):
         array = np.lib.format.open_memmap(path, mode="r")
     if time_column is not None:
         raise SourceError(f"{path}: a .npy file has no column {time_column!r}; give --sample-rate instead")

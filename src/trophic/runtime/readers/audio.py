@@ -37,7 +37,7 @@ def read(path: Path, column: str | None = None) -> Recording:
         import soundfile
     except ModuleNotFoundError as error:
         raise missing_extra(path, "soundfile") from error
-    with decoding(path, "audio (a text file needs a suffix such as .csv)"):
+    with decoding(path, "audio (a text file needs a suffix such as .csv)", lambda: ", from its first bytes on"):
         info = soundfile.info(str(path))
     names = ("left", "right") if info.channels == 2 else tuple(f"channel {i}" for i in range(info.channels))
     keep = slice(None)
@@ -46,9 +46,11 @@ def read(path: Path, column: str | None = None) -> Recording:
         names, keep = (names[index],), slice(index, index + 1)
 
     def blocks(chunk_size: int) -> Iterator[Block]:
-        with decoding(path, "audio"), soundfile.SoundFile(str(path)) as file:
+        n_read = 0
+        with decoding(path, "audio", lambda: f" behind sample {n_read}"), soundfile.SoundFile(str(path)) as file:
             size = max(1, min(chunk_size, _BLOCK_VALUES // info.channels))
             for values in file.blocks(blocksize=size, dtype="float64", always_2d=True):
+                n_read += len(values)
                 yield Block(np.asarray(values[:, keep], dtype=np.float64))
 
     return Recording(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -65,8 +66,8 @@ class Recording:
 
 
 @contextmanager
-def decoding(path: Path, what: str) -> Iterator[None]:
-    """Turn whatever a decoder raises on a damaged file into a one-line `SourceError`.
+def decoding(path: Path, what: str, place: Callable[[], str] = str) -> Iterator[None]:
+    """Turn whatever a decoder raises on a damaged file into a one-line `SourceError`, with the place reached by then.
 
     Decoders fed with arbitrary bytes raise nearly anything (OSError, ValueError, KeyError, zlib.error,
     MemoryError, ...), so only calls into a decoder belong under this context.
@@ -76,8 +77,9 @@ def decoding(path: Path, what: str) -> Iterator[None]:
     except (SourceError, ModuleNotFoundError):
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
-        raise SourceError(f"{path}: cannot be read as {what}: {reason}") from error
+        reason = re.sub(r"Row #(\d+)", r"line \1", " ".join(str(error).split()))  # Arrow counts the header
+        reason = "".join(c if c.isprintable() else "?" for c in reason[:200]).rstrip(".") or type(error).__name__
+        raise SourceError(f"{path}: cannot be read as {what}{place()}: {reason}") from error
 
 
 def missing_extra(path: Path, package: str) -> SourceError:

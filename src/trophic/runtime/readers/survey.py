@@ -70,9 +70,12 @@ def survey(path: Path, recording: Recording, use_stamps: bool) -> Survey:
         n_samples += len(block.values)
         finite = np.isfinite(block.values)
         n_finite += np.count_nonzero(finite & (np.abs(block.values) < NO_MEASUREMENT), axis=0)
-        largest = np.max(np.abs(block.values), initial=0.0, where=finite)
-        if largest > MAX_VALUE:
-            raise SourceError(f"{path}: holds values up to {largest:.3g}, beyond {MAX_VALUE:g}; scale or mend it")
+        magnitude = np.where(finite, np.abs(block.values), 0.0)
+        if (largest := np.max(magnitude, initial=0.0)) > MAX_VALUE:
+            row = n_samples - len(magnitude) + 1 + int(np.argmax(magnitude.max(axis=1)))
+            raise SourceError(
+                f"{path}: data row {row}: holds values up to {largest:.3g}, beyond {MAX_VALUE:g}; scale or mend it"
+            )
         if clock is not None and block.stamps is not None:
             clock.add(block.stamps)
     check_length(path, n_samples)

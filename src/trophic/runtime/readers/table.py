@@ -83,14 +83,14 @@ def read_parquet(
 ) -> Recording:
     """A Parquet file as a `Recording`. Parameters and errors as for `read_text`."""
     parquet = _arrow(path, "parquet")
-    with decoding(path, "Parquet"), parquet.ParquetFile(path) as file:
+    with decoding(path, "Parquet", lambda: " (its last bytes and first rows)"), parquet.ParquetFile(path) as file:
         schema, n_samples = file.schema_arrow, file.metadata.num_rows
         first = next(file.iter_batches(batch_size=1000), None)
     if first is None:
         raise SourceError(f"{path}: no rows in it")
     if len(set(schema.names)) < len(schema.names):
         raise SourceError(f"{path}: two columns have the same name ({', '.join(sorted(schema.names))[:200]})")
-    with decoding(path, "Parquet"):
+    with decoding(path, "Parquet", lambda: " (its first rows)"):
         columns = [_arrow_column(field.name, first.column(i)) for i, field in enumerate(schema)]
     choice = choose(path, columns, column, time_column, sample_rate_given)
     form = None
@@ -99,10 +99,12 @@ def read_parquet(
 
     def blocks(chunk_size: int) -> Iterator[Block]:
         wanted = [*choice.values, *([] if form is None else [form.column])]
-        with decoding(path, "Parquet"), parquet.ParquetFile(path) as file:
+        n_read = 0
+        with decoding(path, "Parquet", lambda: f" behind data row {n_read}"), parquet.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=chunk_size, columns=wanted):
                 values = [_to_float64(batch.column(name)) for name in choice.values]
                 stamps = None if form is None else _arrow_stamps(batch.column(form.column), form)
+                n_read += len(batch)
                 yield Block(np.column_stack(values), stamps)
 
     return Recording("table", choice.values, blocks, stamps=form, n_samples=n_samples, notes=choice.notes)
