@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("numpy", "scipy", "numba", "jax", "vmdpy", "ssqueezepy")
+PACKAGES = ("numpy", "scipy", "numba", "jax", "vmdpy", "ssqueezepy", "padasip", "reservoirpy", "river")
 
 
 def provenance(module: str) -> list[str]:
