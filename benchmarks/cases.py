@@ -179,7 +179,7 @@ def _close_cases() -> Iterable[Case]:
 def _noise_cases() -> Iterable[Case]:
     for kind in draws.NOISES:
         asked = (Target(m.FALSE_INDIVIDUALS, at_most=0),)
-        yield Case(f"noise: {kind}", partial(draws.draw_noise, kind=kind), score_false, "noise", asked, 25)
+        yield Case(f"noise: {kind}", partial(draws.draw_noise, kind=kind), score_false, "noise", asked, 100)
 
 
 def _change_cases() -> Iterable[Case]:
