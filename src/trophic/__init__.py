@@ -3,6 +3,7 @@
     import trophic
 
     found = trophic.decompose(x, sample_rate_hz=44100)     # a record at hand
+    ahead = trophic.forecast(x, horizon=12)                  # what could be known of it before
     result = trophic.run(trophic.Ecology(20, 8000), source)  # a stream of any length
 
 The names below are imported when first used, so that ``import trophic`` costs milliseconds.
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from trophic.ecology.decomposition import Decomposition, decompose
     from trophic.ecology.model import Ecology
     from trophic.forecasting.model import Forecaster
+    from trophic.forecasting.record import Forecast, forecast
     from trophic.runtime.checkpoint import load, save
     from trophic.runtime.contract import Chunk, Model, State
     from trophic.runtime.drive import run
@@ -27,10 +29,12 @@ _HOME = {
     "Chunk": "trophic.runtime.contract",
     "Decomposition": "trophic.ecology.decomposition",
     "Ecology": "trophic.ecology.model",
+    "Forecast": "trophic.forecasting.record",
     "Forecaster": "trophic.forecasting.model",
     "Model": "trophic.runtime.contract",
     "State": "trophic.runtime.contract",
     "decompose": "trophic.ecology.decomposition",
+    "forecast": "trophic.forecasting.record",
     "load": "trophic.runtime.checkpoint",
     "run": "trophic.runtime.drive",
     "save": "trophic.runtime.checkpoint",
@@ -40,10 +44,12 @@ __all__ = [
     "Chunk",
     "Decomposition",
     "Ecology",
+    "Forecast",
     "Forecaster",
     "Model",
     "State",
     "decompose",
+    "forecast",
     "load",
     "run",
     "save",

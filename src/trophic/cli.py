@@ -1,4 +1,4 @@
-"""The command line: ``trophic decompose FILE``, and what `trophic.service` does for learners that are left running."""
+"""The command line: what oscillates in a file, what comes next, and what `trophic.service` does for runs of months."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import tyro
 from tyro.conf import Positional, arg
 
 from trophic import service
+from trophic.forecasting.command import Forecast, forecast
 from trophic.output import OutputFolder, UsageError
 from trophic.terminal import STDIN, complain, on_file, progress, show
 
@@ -126,6 +127,7 @@ def decompose(command: Decompose) -> int:
 
 _COMMANDS: dict[type, Callable[[Any], int]] = {
     Decompose: decompose,
+    Forecast: forecast,
     service.Run: service.run,
     service.Resume: service.resume,
     service.Inspect: service.inspect,

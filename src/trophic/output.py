@@ -1,7 +1,8 @@
-"""The folder that ``trophic decompose --out`` fills."""
+"""The folder that ``--out`` fills."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib.util
 import json
@@ -10,7 +11,7 @@ import re
 import sys
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,34 +74,15 @@ class OutputFolder:
     def __init__(self, folder: Path, source: Source, model: Ecology) -> None:
         from trophic.runtime.tables import TrackTable
 
-        has_arrow = importlib.util.find_spec("pyarrow") is not None
-        has_plots = importlib.util.find_spec("matplotlib") is not None
         self._folder = folder
-        self._tracks_path = folder / ("tracks.parquet" if has_arrow else "tracks.csv")
-        self._figures = _figure_paths(folder, source.channel_names) if has_plots else []
-        if not has_plots:
-            print("trophic: note: no figure.png without matplotlib: pip install 'trophic[view]'", file=sys.stderr)
-        self._claim(source.path)
+        self._tracks_path = table_path(folder, "tracks")
+        self._figures = figure_paths(folder, source.channel_names)
+        names = ("components.csv", "report.json")
+        claim(folder, [*(folder / name for name in names), self._tracks_path, *self._figures], source.path)
         self._table = TrackTable(self._tracks_path, source.channel_names)
         self._overviews = [_overview(source, model, channel) for channel in range(len(self._figures))]
         dated = [o if source.epoch_s is None else _Dated(o, source.epoch_s) for o in self._overviews]
         self.sinks: list[Any] = [self._table, *dated]
-
-    def _claim(self, input_path: Path) -> None:
-        """Make the folder and see that every file in it can be written, now rather than an hour later."""
-        paths = [self._folder / name for name in ("components.csv", "report.json")]
-        paths += [self._tracks_path, *self._figures]
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self._folder):
-                pass
-        except OSError as error:
-            raise UsageError(f"--out {self._folder}: cannot be written to: {error.strerror}") from error
-        for path in paths:
-            if path.is_dir() or (path.exists() and not os.access(path, os.W_OK)):
-                raise UsageError(f"--out {self._folder}: {path.name} is in the way and cannot be overwritten")
-            if path.exists() and input_path.exists() and path.samefile(input_path):
-                raise UsageError(f"--out {self._folder}: would overwrite the input {input_path}; choose another folder")
 
     def write(self, report: Report) -> list[Path]:
         """Write what waits for the end of the run: components.csv, report.json and the figures; the paths of all."""
@@ -109,26 +91,61 @@ class OutputFolder:
             from trophic.view import figures
 
             for path, overview, channel in zip(self._figures, self._overviews, report.channels):
-                title = report.source.path.name + (f", {channel.name}" if len(report.channels) > 1 else "")
-                with warnings.catch_warnings():
-                    warnings.filterwarnings("ignore", "Glyph")  # a name in a script that the font lacks
-                    figures.draw(overview, channel.components, path, title=_printable(title))
-        content = json.dumps(report.to_dict() | {"n_track_rows": self._table.n_rows}, indent=2, allow_nan=False)
-        (self._folder / "report.json").write_text(content + "\n", encoding="utf-8")
+                with any_script():
+                    figures.draw(overview, channel.components, path, title=title_of(report.source, channel.name))
+        write_json(self._folder / "report.json", report.to_dict() | {"n_track_rows": self._table.n_rows})
         names = ("components.csv", self._tracks_path.name, "report.json")
         return [self._folder / name for name in names] + self._figures
 
 
-def _printable(name: str) -> str:
-    """A file's name as matplotlib can draw it: one line, no undecodable bytes, and dollars that begin no formula."""
-    return " ".join(name.encode("utf-8", "replace").decode().split()).replace("$", r"\$")
+def claim(folder: Path, paths: Sequence[Path], input_path: Path) -> None:
+    """Make the folder and see that every file in it can be written, now rather than an hour later."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(f"--out {folder}: cannot be written to: {error.strerror}") from error
+    for path in paths:
+        if path.is_dir() or (path.exists() and not os.access(path, os.W_OK)):
+            raise UsageError(f"--out {folder}: {path.name} is in the way and cannot be overwritten")
+        if path.exists() and input_path.exists() and path.samefile(input_path):
+            raise UsageError(f"--out {folder}: would overwrite the input {input_path}; choose another folder")
 
 
-def _figure_paths(folder: Path, channel_names: Sequence[str]) -> list[Path]:
+def table_path(folder: Path, name: str) -> Path:
+    """A table in the folder: Parquet, or CSV without pyarrow."""
+    return folder / f"{name}.{'parquet' if importlib.util.find_spec('pyarrow') is not None else 'csv'}"
+
+
+def figure_paths(folder: Path, channel_names: Sequence[str]) -> list[Path]:
+    """One figure per channel, at most MAX_FIGURES; none, and a note on stderr, without matplotlib."""
+    if importlib.util.find_spec("matplotlib") is None:
+        print("trophic: note: no figure.png without matplotlib: pip install 'trophic[view]'", file=sys.stderr)
+        return []
     if len(channel_names) == 1:
         return [folder / "figure.png"]
     plain = [re.sub(r"[^\w.-]+", "-", name)[:60].strip("-.") for name in channel_names[:MAX_FIGURES]]
     return [folder / f"figure-{index}-{name}.png" for index, name in enumerate(plain)]
+
+
+@contextlib.contextmanager
+def any_script() -> Iterator[None]:
+    """Names in a script that the font lacks are drawn without complaint."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")
+        yield
+
+
+def title_of(source: Source, channel: str) -> str:
+    """File and channel as matplotlib can draw them: one line, no undecodable bytes, dollars that begin no formula."""
+    name = source.path.name + (f", {channel}" if source.n_channels > 1 else "")
+    return " ".join(name.encode("utf-8", "replace").decode().split()).replace("$", r"\$")
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """``content`` as a file of JSON."""
+    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _overview(source: Source, model: Ecology, channel: int) -> Overview:

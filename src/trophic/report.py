@@ -171,15 +171,9 @@ class Report:
 
     def headline(self) -> str:
         """One line: the file, its size and the band searched."""
-        source, unit = self.source, frequency_unit(self.model.f_max_hz)
-        count = "" if source.n_channels == 1 else f"{source.n_channels} channels, "
-        rate = frequency_unit(source.typical_rate_hz)
-        clock = f"{'' if source.sample_rate_hz else 'irregular, about '}{source.typical_rate_hz / rate.size:.6g}"
+        unit = frequency_unit(self.model.f_max_hz)
         band = f"{self.model.f_min_hz / unit.size:.3g} to {self.model.f_max_hz / unit.size:.4g} {unit.symbol}"
-        return (
-            f"{source.path.name}: {count}{source.n_samples} samples, {clock} {rate.symbol}, "
-            f"{duration(source.duration_s)}; band {band}"
-        )
+        return f"{size_of(self.source)}; band {band}"
 
     def tables(self) -> list[Table | Text]:
         """What a person reads: per channel its components and one line of summary."""
@@ -219,24 +213,12 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """The report as plain values for JSON; NaN becomes None."""
         source, model = self.source, self.model
-        return _plain(
+        return plain(
             {
-                "file": str(source.path),
-                "kind": source.kind,
-                "versions": {name: _version(name) for name in _LIBRARIES} | {"python": platform.python_version()},
-                "configuration": dataclasses.asdict(model),
-                "sample_rate_hz": source.sample_rate_hz,
-                "typical_rate_hz": source.typical_rate_hz,
+                **about(source, model, self.n_samples, self.interrupted),
                 "band_hz": [model.f_min_hz, model.f_max_hz],
                 "track_rate_hz": source.typical_rate_hz / model.track_every,
-                "n_samples": self.n_samples,
-                "n_samples_in_file": source.n_samples,
-                "duration_s": source.duration_s,
-                "time_unit": source.time_unit,
-                "start": source.start(),
                 "n_bad": sum(channel.n_bad for channel in self.channels),
-                "interrupted": self.interrupted,
-                "notes": list(source.notes),
                 "channels": [
                     {
                         "name": channel.name,
@@ -273,6 +255,35 @@ class Report:
             writer.writerows(rows)
 
 
+def size_of(source: Source) -> str:
+    """The file, its samples, rate and duration in words."""
+    count = "" if source.n_channels == 1 else f"{source.n_channels} channels, "
+    rate = frequency_unit(source.typical_rate_hz)
+    clock = f"{'' if source.sample_rate_hz else 'irregular, about '}{source.typical_rate_hz / rate.size:.6g}"
+    return (
+        f"{source.path.name}: {count}{source.n_samples} samples, {clock} {rate.symbol}, {duration(source.duration_s)}"
+    )
+
+
+def about(source: Source, model: Any, n_samples: int, interrupted: bool) -> dict[str, Any]:
+    """What every report.json begins with: the file, the versions, the configuration and how far the run came."""
+    return {
+        "file": str(source.path),
+        "kind": source.kind,
+        "versions": {name: _version(name) for name in _LIBRARIES} | {"python": platform.python_version()},
+        "configuration": dataclasses.asdict(model),
+        "sample_rate_hz": source.sample_rate_hz,
+        "typical_rate_hz": source.typical_rate_hz,
+        "n_samples": n_samples,
+        "n_samples_in_file": source.n_samples,
+        "duration_s": source.duration_s,
+        "time_unit": source.time_unit,
+        "start": source.start(),
+        "interrupted": interrupted,
+        "notes": list(source.notes),
+    }
+
+
 def _summary(channel: ChannelReport, n_samples: int) -> str:
     n, ended = len(channel.components), channel.n_lived - len(channel.components)
     count = f"{n} component{'' if n == 1 else 's'}" if n else "no component"
@@ -282,12 +293,12 @@ def _summary(channel: ChannelReport, n_samples: int) -> str:
     return f"{count}{explained}, bad samples {channel.n_bad} of {n_samples}"
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Containers of what JSON knows: NumPy scalars become Python's, NaN and infinities become None."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value

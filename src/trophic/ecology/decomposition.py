@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trophic.ecology.model import Ecology, EcologyInfo
-from trophic.ecology.record import clock_of, default_band, extent, samples_of, shortest_interval
+from trophic.ecology.record import clock_of, data_frame, default_band, extent, samples_of, shortest_interval
 from trophic.instruments.pairs import MAX_ORDER, Synchrony, Voices, measure, voices
 from trophic.runtime.drive import run
 from trophic.runtime.sinks import concatenate
@@ -128,15 +128,7 @@ class Decomposition:
             If neither is installed.
         """
         columns = {name: self.components[name] for name in self.components.dtype.names or ()}
-        for library in ("pandas", "polars"):
-            try:
-                return __import__(library).DataFrame(columns)
-            except ImportError:
-                continue
-        raise ImportError(
-            "to_frame() needs pandas or polars, and neither is installed: pip install pandas; "
-            "`components` is a NumPy structured array with the same columns"
-        )
+        return data_frame(columns, "`components` is a NumPy structured array with the same columns")
 
     def synchrony(
         self, other: Decomposition | None = None, memory_s: float | None = None, max_order: int = MAX_ORDER

@@ -145,3 +145,19 @@ def extent(times_s: Array) -> tuple[float, float]:
     if not len(steps):
         raise ValueError("times_s never increases; time stamps are seconds, in increasing order")
     return float(np.median(steps)), float(stamps.max() - stamps.min())
+
+
+def data_frame(columns: dict[str, Any], instead: str) -> Any:
+    """A data frame of pandas if it is installed, else of polars; the ImportError without both says what is ``instead``.
+
+    Examples
+    --------
+    >>> data_frame({"x": [1, 2]}, "a dict").shape
+    (2, 1)
+    """
+    for library in ("pandas", "polars"):
+        try:
+            return __import__(library).DataFrame(columns)
+        except ImportError:
+            continue
+    raise ImportError(f"to_frame() needs pandas or polars, and neither is installed: pip install pandas; {instead}")

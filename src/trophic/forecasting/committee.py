@@ -71,7 +71,8 @@ def review(memory, c, q, ahead, value, rules):
         e = value - memory.opinions[made, c, q, k]
         memory.power[c, q, k] += rate * (e * e - memory.power[c, q, k])
     error = value - memory.issued[made, c, q, 0]
-    intervals.widen(trust, error, rules.coverage, rules.interval_rate)
+    above, below = value > memory.issued[made, c, q, 2], value < memory.issued[made, c, q, 1]
+    intervals.widen(trust, error, above, below, ahead, rules.coverage, rules.interval_rate)
     return error
 
 
@@ -82,10 +83,10 @@ def learn(memory, bench, c, q, ahead, value, rules, room):
     mask = HISTORY - 1
     history = memory.history[c]
     increment = value - history[(t - ahead) & mask]
-    period = memory.channels[c].season
-    if period > 0 and ahead < period and t >= 2 * period + ahead:
+    back = season.whole(memory.channels[c].season, ahead)
+    if back > 0 and t >= 2 * back + ahead:
         f = room[:SEASON_FEATURES]
-        experts.season_features(history, t - ahead, ahead, period, f)
+        experts.season_features(history, t - ahead, ahead, back, f)
         w = memory.season_weights[c, q]
         p = memory.season_precision[c, q]
         experts.learn_season(w, p, f, room[SEASON_FEATURES : 2 * SEASON_FEATURES], increment, rules.season_memory)
@@ -124,13 +125,13 @@ def forecast(memory, bench, c, q, ahead, rules, room):
     history = memory.history[c]
     here = history[t & mask]
     opinions = memory.opinions[slot, c, q]
-    period = memory.channels[c].season
+    back = season.whole(memory.channels[c].season, ahead)
     opinions[PERSISTENCE] = here
     opinions[SEASON] = here
     opinions[SEASONAL] = here
-    if period > 0 and ahead < period and t >= 2 * period:
+    if back > 0 and t >= 2 * back:
         f = room[:SEASON_FEATURES]
-        experts.season_features(history, t, ahead, period, f)
+        experts.season_features(history, t, ahead, back, f)
         opinions[SEASON] = here + f[2]
         opinions[SEASONAL] = here + experts.inner(memory.season_weights[c, q], f)
     for k in range(N_LINEAR):
@@ -179,10 +180,10 @@ def hear(memory, bench, c, value, horizons, rules, report, room):
 
 
 @native
-def look_for_season(memory, c, longest, rules):
+def look_for_season(memory, c, rules):
     """Once in a while: has the channel a season, or another one?"""
     channel = memory.channels[c]
-    found, strength = season.find(memory.likeness[c], longest + 2, channel.n, channel.season, rules.season_strength)
+    found, strength = season.find(memory.likeness[c], channel.n, channel.season, rules.season_strength)
     channel.season_strength = strength
     if found != channel.season:
         channel.season = found
@@ -211,7 +212,6 @@ def run(values, good, is_sample, states, memory, bench, lags, horizons, rules, r
     """Advance by the rows of a chunk; fills ``issued`` (n, C, H, 3), ``opinions`` and ``report`` (n, C, 4)."""
     n_channels = values.shape[1]
     mask = HISTORY - 1
-    longest = horizons[-1]
     for i in range(values.shape[0]):
         if not is_sample[i]:
             continue
@@ -235,7 +235,7 @@ def run(values, good, is_sample, states, memory, bench, lags, horizons, rules, r
             if usable:
                 hear(memory, bench, c, value, horizons, rules, report[i], room)
             if t % SEASON_EVERY == 0:
-                look_for_season(memory, c, longest, rules)
+                look_for_season(memory, c, rules)
             report[i, c, I_SEASON] = channel.season
         remember(memory, bench, lags, states[i], n_channels)
         slot = t % memory.issued.shape[0]

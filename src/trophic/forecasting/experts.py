@@ -61,7 +61,10 @@ def learn(expert, slot, channel, horizon, increment):
 
 @native
 def season_features(history, now, ahead, season, f):
-    """What the last two seasons say about y(now + ahead) - y(now); needs ahead < season, 2 season < HISTORY."""
+    """What the last two seasons say about y(now + ahead) - y(now); ahead < season, 2 season + ahead < HISTORY.
+
+    ``season`` may be several of them: the fewest that are longer than ``ahead``.
+    """
     mask = HISTORY - 1
     here = history[now & mask]
     then = history[(now + ahead - season) & mask]

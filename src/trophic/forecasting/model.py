@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trophic.forecasting import committee
+from trophic.forecasting import committee, intervals
 from trophic.forecasting.layout import (
     CHANNEL,
     HISTORY,
@@ -81,6 +81,10 @@ class ForecastInfo:
 
     Attributes
     ----------
+    signal : (n, C)
+        The samples as given.
+    time_s : (n,) float64
+        Their time stamps, seconds.
     forecast, lower, upper : (n, C, H) float64
         Made at each sample for ``horizons[q]`` samples later, with the bounds of its interval, in the channel's unit.
     surprise : (n, C) float64
@@ -94,6 +98,8 @@ class ForecastInfo:
         What each expert said; names in `layout.EXPERTS`.
     """
 
+    signal: NDArray[np.floating]
+    time_s: NDArray[np.float64]
     forecast: NDArray[np.float64]
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
@@ -213,7 +219,7 @@ class Forecaster(Model[ForecasterState, ForecastInfo]):
         trust["low"], trust["high"] = -2.0, 2.0
         channels = np.zeros(c, dtype=CHANNEL)
         channels["last"] = np.nan
-        channels["threshold"] = 6.0
+        channels["threshold"] = intervals.first_threshold(float(rules["alarm_rate"]))
         return ForecasterState(
             Clock.new(c),
             network,
@@ -251,6 +257,8 @@ class Forecaster(Model[ForecasterState, ForecastInfo]):
                 rules, room, issued[rows], opinions[rows], report[rows],
             )  # fmt: skip
         return ForecastInfo(
+            signal=chunk.values,
+            time_s=chunk.time_stamps_s(),
             forecast=issued[..., 0],
             lower=issued[..., 1],
             upper=issued[..., 2],
@@ -268,6 +276,12 @@ class Forecaster(Model[ForecasterState, ForecastInfo]):
         row = origin + unit * state.issued[(int(state.step[0]) - 1) % len(state.issued)]
         last = np.stack([channels["last"], *[np.full(self.n_inputs, np.nan)] * 2], axis=1)[:, None, :]
         return np.where(channels["settled"][:, None, None] > 0, row, last)
+
+    def trust(self, state: ForecasterState) -> NDArray[np.float64]:
+        """Weight of each expert of `layout.EXPERTS` in the next forecast, shape (C, H, K), a sum of 1."""
+        power = state.power + 1e-30
+        weight = (power.min(axis=2, keepdims=True) / power) ** float(self._constants()["sharpness"])
+        return weight / weight.sum(axis=2, keepdims=True)
 
     def _network(self) -> Network:
         rules = (("self_radius", 0.9), ("input_gain", 0.3), ("bias", 0.2), ("leak", 1.0))

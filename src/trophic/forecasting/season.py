@@ -6,6 +6,7 @@ from trophic.engines.native import native, vectorised
 from trophic.forecasting.layout import HISTORY, SEASON_MAX
 
 PATIENCE = 4.0 * SEASON_MAX  # samples over which likeness is averaged
+SHORTEST = 3  # samples
 LEAD = 0.03  # autocorrelation by which a new season has to be better than the present one
 
 
@@ -20,21 +21,33 @@ def compare(likeness, history, now, rate):
 
 
 @native
-def find(likeness, shortest, n, present, threshold):
+def whole(period, ahead):
+    """The fewest whole seasons that reach back before now from ``ahead`` samples hence, in samples; 0 for none."""
+    return period * (ahead // period + 1) if period > 0 else 0
+
+
+@native
+def find(likeness, n, present, threshold):
     """The season (samples, 0 for none) and its autocorrelation.
 
     Looked for beyond the first lag where the autocorrelation of the increments has fallen below zero, among the lags
-    that n samples hold twice. The present season stays unless another is better by LEAD.
+    that n samples hold twice: the highest peak near the first lag that comes within LEAD of the highest of all, so that
+    one season is not taken for two. The present season stays unless another is better by LEAD.
     """
     power = likeness[0]
     if power <= 0.0:
         return 0, 0.0
     longest = min(SEASON_MAX, n // 2)
-    lag = shortest
+    lag = SHORTEST
     while lag < longest and likeness[lag] > 0.0:
         lag += 1
-    best = 0
+    height = 0.0
     for s in range(lag, longest):
+        height = max(height, likeness[s])
+    while lag < longest and likeness[lag] <= height - LEAD * power:
+        lag += 1
+    best = 0
+    for s in range(lag, min(longest, lag + lag // 4 + 1)):
         peak = likeness[s] >= likeness[s - 1] and likeness[s] >= likeness[s + 1]
         if peak and (best == 0 or likeness[s] > likeness[best]):
             best = s

@@ -75,7 +75,7 @@ def draw(
     _shares(panels[2], scene, lives, clock)
     _signal(panels[3], scene, clock)
     for panel in panels:
-        _tidy(panel)
+        tidy(panel)
     for panel in panels[:3]:
         panel.tick_params(labelbottom=False)
     figure.align_ylabels(panels)
@@ -197,7 +197,8 @@ def _offset(scene: Scene) -> float:
     return round((high + low) / 2, digits)
 
 
-def _tidy(axes: Axes) -> None:
+def tidy(axes: Axes) -> None:
+    """Small ticks, thin axes on two sides."""
     axes.tick_params(labelsize=8, colors=INK, length=3, width=0.6)
     axes.tick_params(which="minor", length=1.5, width=0.4)
     axes.xaxis.label.set_size(9)
