@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import json
 import math
 import os
@@ -130,6 +132,7 @@ def _run(path: Path, begin_anew: bool) -> int:
     from trophic.runtime.config import read_config
     from trophic.runtime.drive import run
 
+    atexit.register(gc.freeze)  # a last search for garbage among the compiled kernels would double the time to stop
     config = _told(read_config, path)
     autosave, state = None, None
     if config.checkpoint is not None:

@@ -350,3 +350,8 @@ def test_pcm_belongs_to_standard_input(trophic_does, tmp_path):
     code, _, err = trophic_does("decompose", save_wav(tmp_path, two_tones(400)), "--pcm", "s16le")
     assert code == 2
     assert "belongs to standard input" in err
+
+
+def test_the_example_is_a_sound_description():
+    config = read_config(Path(__file__).parents[2] / "examples" / "mains.toml")
+    assert (config.model.f_max_hz, config.source["queue_policy"], len(config.sinks)) == (65, "drop_oldest", 2)

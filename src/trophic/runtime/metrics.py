@@ -55,7 +55,8 @@ class Metrics:
         self._server = _Server((host, port), _Handler)
         self._server.text = self.text
         self.port: int = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, name="trophic-metrics", daemon=True).start()
+        serve = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="trophic-metrics", daemon=True)
+        serve.start()
 
     def add(self, name: str, meaning: str, function: Callable[[], float]) -> None:
         """Serve ``function()`` as well; a name that ends in ``_total`` is a counter."""
