@@ -52,7 +52,7 @@ LONGEST_S = 10.0
 OURS, PEER, PERSISTENCE = "trophic", "sinusoidal model", "persistence by one (reference) period"
 WHY = (
     "Nearly always the fundamental is held; what is missed are the higher harmonics, and most of all at the start of a "
-    "voiced stretch: a component has to prove itself (9.5 nats above what its neighbourhood explains), and by then much "
+    "voiced stretch: a component has to prove itself (9.5 nats above what its neighbourhood explains), and then much "
     "of the stretch is over. After a stretch the last components linger (picture, from .85 s). Repeating the last "
     "period beats every sum of sinusoids on speech: harmonics belong together, and neither method knows it."
 )
