@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from trophic.ecology.model import Ecology
     from trophic.forecasting.model import Forecaster
     from trophic.forecasting.record import Forecast, forecast
+    from trophic.network.model import Network
     from trophic.runtime.checkpoint import load, save
     from trophic.runtime.contract import Chunk, Model, State
     from trophic.runtime.drive import run
@@ -32,6 +33,7 @@ _HOME = {
     "Forecast": "trophic.forecasting.record",
     "Forecaster": "trophic.forecasting.model",
     "Model": "trophic.runtime.contract",
+    "Network": "trophic.network.model",
     "State": "trophic.runtime.contract",
     "decompose": "trophic.ecology.decomposition",
     "forecast": "trophic.forecasting.record",
@@ -47,6 +49,7 @@ __all__ = [
     "Forecast",
     "Forecaster",
     "Model",
+    "Network",
     "State",
     "decompose",
     "forecast",

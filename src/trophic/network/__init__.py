@@ -5,8 +5,8 @@ dynamics    the forward step of leaky tanh neurons
 credit      spatial (feedback weights) and temporal (traces) credit
 trophic_map where an edge would help, learned for pairs that are not connected
 plasticity  how a weight changes
-structure   births and deaths of edges
+structure   when edges are born and die; edges: how
 readout     NLMS, block-RLS, RLS and ridge
 homeostasis, protection   bias drift; blocks that inactive heads read from
-model       `Network`, its State and Info; published: the paper's own configuration
+state, model  `NetworkState`; `Network` and its Info; published: the paper's own configuration
 """

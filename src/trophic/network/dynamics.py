@@ -15,7 +15,7 @@ import math
 import numpy as np
 
 from trophic.engines.native import inlined, vectorised
-from trophic.network.layout import BIAS, CREDIT, SLOPE, TRACE, X, X_OLD
+from trophic.network.layout import BIAS, CREDIT, SLOPE, TRACE, X_OLD, X
 
 
 @inlined

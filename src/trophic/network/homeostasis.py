@@ -1,6 +1,6 @@
 """Homeostasis of activity, as published (arXiv 2510.17916).
 
-    tau_act a' = -a + |x|, tau_act = 5000 tau_elig = 50000 tau_fast (19);    db_j = eta_b <(p* - a_j)/||x||^2>
+tau_act a' = -a + |x|, tau_act = 5000 tau_elig = 50000 tau_fast (19);    db_j = eta_b <(p* - a_j)/||x||^2>
 """
 
 from __future__ import annotations

@@ -19,13 +19,15 @@ def admit_rows(clock: Clock, chunk: Chunk) -> tuple[NDArray[np.bool_], NDArray[n
     finite = np.isfinite(chunk.values)
     if chunk.times_s is None and len(chunk) and finite.all():
         _admit_all(clock, chunk)
-        good = finite
+        good = np.asarray(finite, dtype=bool)
     else:
         good = np.zeros(chunk.values.shape, dtype=bool)
         for c in range(clock.n_channels):
             good[admit(clock, chunk, c).position, c] = True
     clock.tick(chunk)
-    is_sample = np.ones(len(chunk), dtype=bool) if chunk.times_s is None else good.any(axis=1)
+    is_sample = np.ones(len(chunk), dtype=bool)
+    if chunk.times_s is not None:
+        np.any(good, axis=1, out=is_sample)
     return good, is_sample
 
 

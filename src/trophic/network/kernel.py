@@ -12,6 +12,7 @@ from trophic.engines.native import inlined, native
 from trophic.network import (
     credit,
     dynamics,
+    edges,
     homeostasis,
     plasticity,
     protection,
@@ -21,7 +22,6 @@ from trophic.network import (
     trophic_map,
 )
 from trophic.network.layout import NO_STRUCTURE
-
 
 SETTLE = 16  # samples before anything is learned: the units of the channels are not known yet
 
@@ -94,6 +94,7 @@ def learn(good, net, choice, rules):
         return
     shared.n_learned += 1
     gate(good, net, choice, rules)
+    edges.grow_older(net)
     if choice.structure != NO_STRUCTURE:
         structure.live(net, rules)
     credit.assign(net, choice)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Any, Self
@@ -11,76 +12,10 @@ from numpy.typing import NDArray
 
 from trophic.network import kernel, published, topology
 from trophic.network.intake import admit_rows
-from trophic.network.layout import (
-    BATCH,
-    BIAS,
-    BLOCK,
-    CHANNEL,
-    CHOICE,
-    CHOICES,
-    EDGE,
-    HEAD,
-    NEURON_ROWS,
-    RANK,
-    RULE_TABLE,
-    RULES,
-    SHARED,
-    TRIAL,
-    TRIALS,
-    Net,
-)
+from trophic.network.layout import BATCH, CHOICE, CHOICES, RULE_TABLE, RULES
 from trophic.network.readout import ridge
-from trophic.runtime.clock import Clock
-from trophic.runtime.contract import Chunk, Model, State
-
-
-@dataclass
-class NetworkState(State):
-    """Everything a network remembers; `layout.Net` lists the arrays."""
-
-    clock: Clock
-    slots: NDArray[np.int64]
-    weights: NDArray[np.floating]
-    eligibility: NDArray[np.floating]
-    edges: NDArray[np.void]
-    echo: NDArray[np.floating]
-    utility: NDArray[np.float64]
-    neurons: NDArray[np.floating]
-    blocks: NDArray[np.void]
-    feeds: NDArray[np.int64]
-    input_weights: NDArray[np.floating]
-    features: NDArray[np.floating]
-    readout: NDArray[np.floating]
-    feedback: NDArray[np.floating]
-    scouts: NDArray[np.floating]
-    precision: NDArray[np.floating]
-    gain: NDArray[np.floating]
-    relax: NDArray[np.float64]
-    heads: NDArray[np.void]
-    output: NDArray[np.floating]
-    error: NDArray[np.floating]
-    shares: NDArray[np.float64]
-    sketches: NDArray[np.floating]
-    spare: NDArray[np.floating]
-    candidates: NDArray[np.int64]
-    salient: NDArray[np.int64]
-    since: NDArray[np.int64]
-    work: NDArray[np.float64]
-    moments: NDArray[np.float64]
-    whiteners: NDArray[np.floating]
-    evidence: NDArray[np.floating]
-    buffer: NDArray[np.floating]
-    trials: NDArray[np.void]
-    directions: NDArray[np.floating]
-    past: NDArray[np.floating]
-    issued: NDArray[np.float64]
-    horizons: NDArray[np.int64]
-    channels: NDArray[np.void]
-    shared: NDArray[np.void]
-
-    def net(self) -> Net:
-        """The arrays as the kernels take them."""
-        return Net(*[getattr(self, name) for name in Net._fields])
+from trophic.network.state import NetworkState, new_state
+from trophic.runtime.contract import Chunk, Model
 
 
 @dataclass(frozen=True)
@@ -202,7 +137,7 @@ class Network(Model[NetworkState, NetworkInfo]):
     def _check_horizons(self) -> None:
         h = self.horizons
         whole = all(isinstance(x, int) for x in h)
-        if not (whole and h and h[0] == 1 and all(a < b for a, b in zip(h, h[1:])) and h[-1] <= 1 << 16):
+        if not (whole and h and h[0] == 1 and all(a < b for a, b in itertools.pairwise(h)) and h[-1] <= 1 << 16):
             raise ValueError(f"horizons must be increasing integers that start with 1, got {h!r}; for example (1, 4)")
         if self.n_targets and h != (1,):
             raise ValueError(f"horizons must be (1,) with targets, got {h!r}; shift the targets instead")
@@ -255,82 +190,7 @@ class Network(Model[NetworkState, NetworkInfo]):
 
     def init(self, seed: int = 0) -> NetworkState:
         """A State before its first sample; ``seed`` >= 0 draws the weights and all later randomness."""
-        rng = np.random.default_rng(seed)
-        constants = self._constants()
-        real = np.dtype(self.precision)
-        b, size, s = self.n_blocks, self.block_size, 1 + self.n_slots
-        n, heads, ahead = b * size, self.n_outputs, len(self.horizons)
-        published_start = self.feedback == "published"
-        feeds = topology.feeds(self.n_inputs, b, self.wiring)
-        weights = np.zeros((b, s, size, size), dtype=real)
-        weights[:, 0] = topology.self_weights(b, size, constants["self_radius"], rng, exact=not published_start)
-        parts, part = self._readout_parts()
-        input_weights = constants["input_gain"] * rng.standard_normal((b, feeds.shape[1], size))
-        input_weights /= math.sqrt(feeds.shape[1])
-        readout = np.zeros((heads * ahead, parts * part), dtype=real)
-        if published_start:
-            input_weights = topology.orthonormal(n, feeds.shape[1], rng).reshape(b, size, -1).swapaxes(1, 2)
-            input_weights = input_weights * math.sqrt(n)
-            readout[:heads, :n] = topology.orthonormal(heads, n, rng) * math.sqrt(heads / n)
-        neurons = np.zeros((NEURON_ROWS, n), dtype=real)
-        neurons[BIAS] = constants["bias"] * rng.standard_normal(n)
-        feedback = (constants["feedback_start"] / math.sqrt(n) * rng.standard_normal((heads, n))).astype(real)
-        longest = self.horizons[-1]
-        shared = np.zeros(1, dtype=SHARED)
-        shared["seed"] = seed
-        shared["gate"] = 1.0
-        shared["spread"] = 1.0
-        blocks = np.zeros(b, dtype=BLOCK)
-        blocks["plastic"] = 1.0
-        channels = np.zeros(self.n_inputs + self.n_targets, dtype=CHANNEL)
-        channels["unit"] = 1.0
-        candidates = self._candidates(rng)
-        c = candidates.shape[1]
-        signed = self.map == "signed"
-        tiles = (b, c, RANK, RANK) if signed else (b, c if self.map != "none" else 0, 1, 1)
-        leaky = self.trace == "rflo" and constants["leak"] < 1
-        recursive = self.readout != "nlms"
-        return NetworkState(
-            clock=Clock.new(self.n_inputs + self.n_targets),
-            slots=topology.empty_slots(b, self.n_slots),
-            weights=weights,
-            eligibility=np.zeros((b if leaky else 0, s, size, size), dtype=real),
-            edges=np.zeros((b, s), dtype=EDGE),
-            echo=np.zeros((b, s, 2, size), dtype=real),
-            utility=np.zeros((b, s, heads)),
-            neurons=neurons,
-            blocks=blocks,
-            feeds=feeds,
-            input_weights=np.ascontiguousarray(input_weights, dtype=real),
-            features=np.zeros(parts * part, dtype=real),
-            readout=readout,
-            feedback=feedback,
-            scouts=rng.standard_normal((heads if self.scouting == "random" else 0, n)).astype(real),
-            precision=np.tile(constants["prior"] * np.eye(part, dtype=real), (parts if recursive else 0, 1, 1)),
-            gain=np.zeros((2, parts * part), dtype=real),
-            relax=np.ones(parts if recursive else 0),
-            heads=np.zeros(heads, dtype=HEAD),
-            output=np.zeros(heads * ahead, dtype=real),
-            error=np.zeros(heads, dtype=real),
-            shares=np.zeros((heads, b, 2)),
-            sketches=topology.sketches(b, size, RANK, rng, real),
-            spare=np.zeros((size, size), dtype=real),
-            candidates=candidates,
-            salient=np.zeros(min(c, 32), dtype=np.int64),
-            since=np.zeros((b, c), dtype=np.int64),
-            work=np.zeros((2 * RANK, RANK)),
-            moments=np.zeros((2, b, RANK, RANK)),
-            whiteners=np.zeros((2, b, RANK, RANK), dtype=real),
-            evidence=np.zeros(tiles, dtype=real if signed else np.float64),
-            buffer=np.zeros((BATCH, 2, b, RANK), dtype=real),
-            trials=np.zeros((b, TRIALS), dtype=TRIAL),
-            directions=np.zeros((b, TRIALS, RANK, RANK), dtype=real),
-            past=np.zeros((longest if ahead > 1 else 0, 2, parts * part), dtype=real),
-            issued=np.zeros((longest, heads * ahead)),
-            horizons=np.array(self.horizons, dtype=np.int64),
-            channels=channels,
-            shared=shared,
-        )
+        return new_state(self, self._constants(), seed)
 
     def advance(self, state: NetworkState, chunk: Chunk) -> NetworkInfo:
         """Consume ``chunk`` (n_inputs + n_targets columns), updating ``state`` in place."""
@@ -375,7 +235,16 @@ class Network(Model[NetworkState, NetworkInfo]):
         monitor = np.empty((len(chunk), 3))
         inputs = np.empty(self.n_inputs, dtype=self.precision)
         kernel.run(
-            values, good, is_sample, inputs, state.net(), self._choice(), self._constants(), prediction, monitor, features
+            values,
+            good,
+            is_sample,
+            inputs,
+            state.net(),
+            self._choice(),
+            self._constants(),
+            prediction,
+            monitor,
+            features,
         )
         first = self.n_inputs if self.n_targets else 0
         truth = np.where(good[:, first:], values[:, first:], np.nan)
@@ -386,22 +255,6 @@ class Network(Model[NetworkState, NetworkInfo]):
             n_births=monitor[:, 1].astype(np.int64),
             n_deaths=monitor[:, 2].astype(np.int64),
         )
-
-    def _readout_parts(self) -> tuple[int, int]:
-        """Number and size of the blocks of features; [u; 1] fill further blocks, padded with zeros."""
-        extra = -(-(self.n_inputs + 1) // self.block_size)
-        if self.readout == "rls":
-            return 1, self.n_blocks * self.block_size + self.n_inputs + 1
-        return self.n_blocks + extra, self.block_size
-
-    def _candidates(self, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Blocks that each row watches at first: all, or distinct random ones."""
-        b, c = self.n_blocks, self.n_candidates or self.n_blocks
-        if self.map == "none":
-            return np.zeros((b, 0), dtype=np.int64)
-        if c == b:
-            return np.tile(np.arange(b, dtype=np.int64), (b, 1))
-        return np.stack([rng.choice(b, c, replace=False) for _ in range(b)])
 
     def _choice(self) -> np.void:
         record = np.zeros(1, dtype=CHOICE)

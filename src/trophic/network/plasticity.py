@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 
 from trophic.engines.native import inlined, native, vectorised
-from trophic.network.layout import CREDIT, FEEDBACK, GATED_PLASTICITY, HEBB_OJA, HEBB_OJA_CODE, SLOPE, TRACE, X, X_OLD
+from trophic.network.layout import CREDIT, FEEDBACK, GATED_PLASTICITY, HEBB_OJA, HEBB_OJA_CODE, SLOPE, TRACE, X_OLD, X
 
 
 @vectorised

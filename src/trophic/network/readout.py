@@ -8,8 +8,8 @@
 
 P is kept sound for streams without end in three ways. The downdate is w w^T with w = k/sqrt(D), which is the same
 number on both sides of the diagonal, so P stays symmetric to the bit (the full P is kept as one triangle). Where the
-mean of its diagonal has grown to 100 times the prior, P is no longer divided by lambda: without excitation it stays there instead
-of winding up. And a block whose z^T P z has become negative by rounding starts again from the prior.
+mean of its diagonal has grown to 100 times the prior, P is no longer divided by lambda: without excitation it stays
+there instead of winding up. And a block whose z^T P z has become negative by rounding starts again from the prior.
 
 The update of P that sample t asks for is applied when sample t + 1 multiplies P: one pass over memory, not two.
 """
@@ -36,7 +36,8 @@ def ridge(features: NDArray[np.floating], targets: NDArray[np.floating], penalty
     """
     z = np.asarray(features, dtype=np.float64)
     gram = z.T @ z + penalty * np.eye(z.shape[1])
-    return np.linalg.lstsq(gram, z.T @ np.asarray(targets, dtype=np.float64), rcond=None)[0].T
+    weights = np.linalg.lstsq(gram, z.T @ np.asarray(targets, dtype=np.float64), rcond=None)[0]
+    return np.ascontiguousarray(weights.T, dtype=np.float64)
 
 
 @vectorised
@@ -76,7 +77,7 @@ def square_pass(p, z, w, k, relax):
 
 @vectorised
 def row_pass(row, z, w, k, i, relax):
-    """One row of the lower triangle: P_im <- (P_im - w_i w_m) relax, k_m += P_im z_i (m < i); returns (P z)_i's part."""
+    """Row i of the lower triangle: P_im <- (P_im - w_i w_m) relax, k_m += P_im z_i; returns sum P_im z_m (m < i)."""
     wi = w[i]
     zi = z[i]
     total = row[i] * 0

@@ -54,7 +54,7 @@ def move_unit(c, net, choice):
     bias = n + n_inputs
     n_heads = net.feedback.shape[0]
     head = c - n_inputs if choice.labelled == 1 else c
-    if 0 <= head:
+    if head >= 0:
         for k in range(net.horizons.shape[0]):
             row = net.readout[k * n_heads + head]
             for q in range(row.shape[0]):

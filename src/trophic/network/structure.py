@@ -5,7 +5,8 @@ Utility of an edge, the part of the loss that it saves (all forms)
 
 gated      every 256 samples the candidate with the largest kappa_j z_ji >= theta takes a free slot of row j, else the
            slot of least utility that is of age, else nothing. Weights at birth are -P_j S_ji Q_i^T: the newborn already
-           points down the gradient that the map has gathered.
+           points down the gradient that the map has gathered. Their norm falls with the error that is left (the root
+           of the surprise gate): where the network predicts well a birth does not shake it.
 confirmed  the same with a second look: a candidate above a lower z goes on trial. Its direction is held, and for the
            next 1024 samples s = <direction, (P^T d)(Q^T xbar)^T> is one signed number with mean zero under no relation.
            Student's t over 32 batches of it decides. The batches absorb autocorrelation, the division by their own
@@ -23,6 +24,7 @@ import math
 
 from trophic.engines.native import inlined, native
 from trophic.network.dynamics import normal, uniform
+from trophic.network.edges import free, give_birth, occupy, slot_for, worth
 from trophic.network.layout import CONFIRMED, GATED, PUBLISHED_STRUCTURE, SLOPE, TRIALS
 from trophic.network.plasticity import project
 from trophic.network.topology import connected
@@ -31,17 +33,14 @@ from trophic.network.trophic_map import forget, on_trial, pair_evidence, rotate,
 
 @inlined
 def live(net, rules):
-    """Age and utility of every edge after a sample; needs the error before the readout moved and R."""
+    """Utility of every edge after a sample; needs the error before the readout moved and R."""
     size = net.weights.shape[2]
     rest = net.echo.dtype.type(1.0 - rules.leak)
     for j in range(net.slots.shape[0]):
-        for s in range(net.slots.shape[1]):
+        for s in range(1, net.slots.shape[1]):
             if net.slots[j, s] < 0:
                 continue
             edge = net.edges[j, s]
-            edge.age += 1
-            if s == 0:
-                continue
             echo = net.echo[j, s]
             for k in range(size):
                 echo[1, k] = rest * echo[1, k] + net.neurons[SLOPE, j * size + k] * echo[0, k]
@@ -54,94 +53,6 @@ def live(net, rules):
                     c += net.readout[h, j * size + k] * echo[1, k]
                 saved = 0.5 * c * c - float(net.error[h]) * c
                 net.utility[j, s, h] += rate * (saved - net.utility[j, s, h])
-
-
-@inlined
-def worth(net, j, s):
-    """Utility of an edge over all heads, in units of a head's target power."""
-    total = 0.0
-    for h in range(net.utility.shape[2]):
-        total += max(0.0, net.utility[j, s, h]) / (net.heads[h].target_power + 1e-300)
-    return total
-
-
-@native
-def free(net, j, s):
-    """The edge dies."""
-    net.slots[j, s] = -1
-    net.weights[j, s] = 0
-    net.echo[j, s] = 0
-    net.utility[j, s] = 0.0
-    edge = net.edges[j, s]
-    edge.scale = 0.0
-    edge.square = 0.0
-    edge.age = 0
-    edge.evidence = 0.0
-    if net.eligibility.shape[0] > 0:
-        net.eligibility[j, s] = 0
-
-
-@native
-def slot_for(net, j, rules):
-    """A slot of row j for a newborn: a free one, else the oldest enough of least utility; -1 if there is none."""
-    least, found = 1e300, -1
-    for s in range(1, net.slots.shape[1]):
-        if net.slots[j, s] < 0:
-            return s
-        if net.edges[j, s].age >= rules.grace:
-            value = worth(net, j, s)
-            if value < least:
-                least = value
-                found = s
-    return found
-
-
-@native
-def occupy(net, j, s, i, evidence, rules):
-    """Slot s of row j now hears block i; its weights are the caller's."""
-    if net.slots[j, s] >= 0:
-        net.shared[0].deaths += 1
-    free(net, j, s)
-    net.slots[j, s] = i
-    net.edges[j, s].born = net.shared[0].step
-    net.edges[j, s].evidence = evidence
-    net.shared[0].births += 1
-    size = net.weights.shape[2]
-    n_parts, part = net.precision.shape[0], net.precision.shape[1]
-    for k in range(j * size, (j + 1) * size if n_parts > 0 else 0):
-        q = k // part
-        net.precision[q, k - q * part, k - q * part] += net.precision.dtype.type(rules.birth_prior)
-
-
-@native
-def give_birth(net, j, c, evidence, rules):
-    """An edge from candidate c to row j, along the gradient that the map has gathered; False if there is no slot."""
-    rank = net.work.shape[1]
-    s = slot_for(net, j, rules)
-    if s < 0:
-        return False
-    i = net.candidates[j, c]
-    occupy(net, j, s, i, evidence, rules)
-    size = net.weights.shape[2]
-    weights = net.weights[j, s]
-    tile = net.evidence[j, c]
-    total = 0.0
-    for m in range(size):
-        for k in range(size):
-            w = 0.0
-            for p in range(rank):
-                inner = 0.0
-                for q in range(rank):
-                    inner += tile[p, q] * net.sketches[1, i, m, q]
-                w -= net.sketches[0, j, k, p] * inner
-            weights[m, k] = w
-            total += w * w
-    scale = weights.dtype.type(rules.birth_gain * math.sqrt(size / (total + 1e-300)))
-    for m in range(size):
-        for k in range(size):
-            weights[m, k] *= scale
-    forget(net, j, c)
-    return True
 
 
 @native
@@ -176,7 +87,7 @@ def grow_gated(net, rules):
 
 @inlined
 def hold_trials(net, rules):
-    """One sample of every trial: s = <direction, credit trace^T>, in the sketches that `trophic_map.listen` just made."""
+    """One sample of every trial, s = <direction, credit trace^T>, in the sketches that were just made."""
     rank = net.work.shape[1]
     slot = (net.shared[0].n_map - 1) % net.buffer.shape[0]
     batch = int(rules.trial) // 32

@@ -94,7 +94,7 @@ def sketches(n_blocks: int, size: int, rank: int, rng: np.random.Generator, dtyp
 @inlined
 def connected(slots, j, i):
     """Whether block j hears block i."""
+    found = False
     for s in range(slots.shape[1]):
-        if slots[j, s] == i:
-            return True
-    return False
+        found = found or slots[j, s] == i
+    return found

@@ -291,21 +291,19 @@ def find_salient(net):
 @native
 def on_trial(net, j, i):
     """Whether a trial of row j is about block i."""
+    found = False
     for q in range(TRIALS):
-        if net.trials[j, q].source == i + 1:
-            return True
-    return False
+        found = found or net.trials[j, q].source == i + 1
+    return found
 
 
 @native
 def watched(net, j, i):
     """Whether row j watches block i, hears it or is it."""
-    if i == j or connected(net.slots, j, i):
-        return True
+    found = i == j or connected(net.slots, j, i)
     for c in range(net.candidates.shape[1]):
-        if net.candidates[j, c] == i:
-            return True
-    return False
+        found = found or net.candidates[j, c] == i
+    return found
 
 
 @native
