@@ -36,7 +36,7 @@ def save_hourly(folder, n=1500):
     """A day of 24 hours, a level, noise of .3, ten missing cells, and one hour that broke."""
     rng = np.random.default_rng(0)
     x = np.tile(rng.standard_normal(24).cumsum(), n // 24 + 1)[:n] + 100 + 0.3 * rng.standard_normal(n)
-    x[1200] += 20
+    x[1200:1201] += 200
     cells = ["" if 700 <= i < 710 else f"{value:.4f}" for i, value in enumerate(x)]
     start = np.datetime64("2024-01-01T00:00")
     path = folder / "hourly.csv"

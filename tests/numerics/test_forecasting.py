@@ -111,6 +111,12 @@ def test_a_planted_season_is_found_at_every_horizon(horizon):
     assert row["nrmse"] < row["seasonal"]
 
 
+def test_an_outlier_does_not_hide_the_season():
+    x = 5 * np.sin(2 * np.pi * np.arange(2000) / 24) + np.random.default_rng(5).standard_normal(2000)
+    x[1500] += 40
+    assert trophic.forecast(x).season[-1, 0] in (23, 24, 25)
+
+
 def test_two_channels_help_each_other():
     """The second channel is the first, three samples later."""
     x = np.random.default_rng(6).standard_normal(3000)

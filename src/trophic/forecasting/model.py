@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from dataclasses import dataclass
@@ -239,6 +240,8 @@ class Forecaster(Model[ForecasterState, ForecastInfo]):
 
     def advance(self, state: ForecasterState, chunk: Chunk) -> ForecastInfo:
         """Consume ``chunk``, updating ``state`` in place."""
+        signal, values = chunk.values, np.array(chunk.values, dtype=np.float64, order="C")
+        chunk = dataclasses.replace(chunk, values=values)  # to Numba a read-only array, as of a file, is another type
         good, is_sample = admit_rows(state.clock, chunk)
         n, c, h = len(chunk), self.n_inputs, len(self.horizons)
         issued = np.full((n, c, h, 3), np.nan)
@@ -246,7 +249,6 @@ class Forecaster(Model[ForecasterState, ForecastInfo]):
         report = np.zeros((n, c, 4))
         report[:, :, committee.I_SURPRISE] = np.nan
         network, room = self._network(), np.zeros(2 * SEASON_FEATURES)
-        values = np.ascontiguousarray(chunk.values, dtype=np.float64)
         horizons, lags, rules = np.array(self.horizons), np.array(self._lags()), self._constants()
         for start in range(0, n, ROWS):
             rows = slice(start, min(start + ROWS, n))
@@ -257,7 +259,7 @@ class Forecaster(Model[ForecasterState, ForecastInfo]):
                 rules, room, issued[rows], opinions[rows], report[rows],
             )  # fmt: skip
         return ForecastInfo(
-            signal=chunk.values,
+            signal=signal,
             time_s=chunk.time_stamps_s(),
             forecast=issued[..., 0],
             lower=issued[..., 1],

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import math
+
 from trophic.engines.native import native, vectorised
 from trophic.forecasting.layout import HISTORY, SEASON_MAX
 
 PATIENCE = 4.0 * SEASON_MAX  # samples over which likeness is averaged
 SHORTEST = 3  # samples
+CUT = 4.0  # deviations
+SURE = 0.02  # rate of the averages below which the deviation is known
 LEAD = 0.03  # autocorrelation by which a new season has to be better than the present one
 
 
 @vectorised
 def compare(likeness, history, now, rate):
-    """Running mean product of the newest increment with those of each lag before it: a trend is no season."""
+    """Running mean product of the newest increment with those of each lag before it: a trend is no season.
+
+    Increments are cut at CUT deviations, so that no single value can outweigh the rest.
+    """
     mask = HISTORY - 1
-    x = history[now & mask] - history[(now - 1) & mask]
+    known = rate < SURE and likeness[0] > 0.0
+    limit = CUT * math.sqrt(likeness[0]) if known else math.inf
+    x = min(max(history[now & mask] - history[(now - 1) & mask], -limit), limit)
     for lag in range(likeness.shape[0]):
-        y = history[(now - lag) & mask] - history[(now - lag - 1) & mask]
+        y = min(max(history[(now - lag) & mask] - history[(now - lag - 1) & mask], -limit), limit)
         likeness[lag] += rate * (x * y - likeness[lag])
 
 

@@ -80,7 +80,7 @@ def draw(
     several = len(outlook.horizons) > 1
     heights = [3.6, 1.1, 1.1, 1.1] if several else [3.6, 1.2, 1.4]
     top = 0.925 if title else 0.965
-    frame = {"left": 0.07, "right": 0.985, "top": top, "bottom": 0.065, "hspace": 0.32, "wspace": 0.17}
+    frame = {"left": 0.07, "right": 0.985, "top": top, "bottom": 0.065, "hspace": 0.36, "wspace": 0.17}
     grid = figure.add_gridspec(len(heights), 2, height_ratios=heights, width_ratios=[3.1, 1.0], **cast(Any, frame))
     recent, errors = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
     _recent(recent, outlook, following[channel], channel, unit)
@@ -176,7 +176,7 @@ def _surprise(axes: Axes, outlook: Outlook, channel: int, seen: NDArray[np.bool_
     axes.yaxis.set_major_locator(MaxNLocator(3))
     if alarm.any() or drift.any():
         axes.legend(
-            loc="lower right", bbox_to_anchor=(1.0, 0.95), ncols=2, fontsize=7.5, frameon=False, handletextpad=0.3,
+            loc="lower left", bbox_to_anchor=(0.0, 0.92), ncols=2, fontsize=7.5, frameon=False, handletextpad=0.3,
             borderaxespad=0.1,
         )  # fmt: skip
 

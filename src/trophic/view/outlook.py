@@ -55,7 +55,8 @@ class Outlook:
     ) -> None:
         from trophic.forecasting.layout import N_EXPERTS
 
-        self.horizons, self.time_axis, self.offset_s = horizons, time_axis, offset_s
+        self.horizons, self.offset_s = horizons, offset_s
+        self.time_axis: TimeAxis = time_axis
         self._n_samples, self._n = max(1, n_samples), 0
         bins = min(self._n_samples, MAX_BINS)
         self.time_s = np.full(bins, np.nan)
@@ -88,4 +89,4 @@ class Outlook:
 
 
 def _last(old: NDArray[np.float64], new: NDArray[np.floating]) -> NDArray[np.float64]:
-    return np.concatenate([old, new[-RECENT:]])[-RECENT:]
+    return np.concatenate([old, new[-RECENT:].astype(np.float64)])[-RECENT:]
