@@ -1,4 +1,4 @@
-"""The pictures of docs/ecology.md and of the README: ``python docs/figures.py``."""
+"""The pictures of docs/ecology.md, docs/forecasting.md and of the README: ``python docs/figures.py``."""
 
 from __future__ import annotations
 
@@ -18,6 +18,13 @@ def draw(name: str, title: str, x: np.ndarray, **clock: object) -> None:
     found = trophic.decompose(x, **({"sample_rate_hz": FS} | clock))
     figure = found.plot(title=title)
     figure.savefig(OUT / f"{name}.png", dpi=72)
+
+
+def forecasts() -> None:
+    """Weekly CO2, up to a year ahead."""
+    co2 = datasets.load_co2_weekly()
+    found = trophic.forecast(co2.values, horizon=(4, 13, 26, 52), times_s=co2.times_s.astype("datetime64[s]"))
+    found.plot(title="CO2 at Mauna Loa, weekly", unit=co2.meta["unit"]).savefig(OUT / "forecast.png", dpi=72)
 
 
 def linewidths() -> None:
@@ -60,6 +67,7 @@ def main() -> None:
     tones = g.tones(t, np.array([13.0, 37.0, 91.0, 160.0, 320.0]), np.array([1, 0.5, 0.25, 0.1, 0.05]), np.zeros(5))
     draw("weak", "five tones at 5 dB: the weakest is found late, or not", tones + 0.46 * rng.standard_normal(len(t)))
     linewidths()
+    forecasts()
 
 
 if __name__ == "__main__":
