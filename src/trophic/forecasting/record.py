@@ -200,7 +200,7 @@ def forecast(
     >>> found.horizons, found.prediction.shape, int(found.season[-1, 0])
     ((1, 6), (3000, 1, 2), 24)
     >>> found.skill["nrmse"].round(2), found.skill["persistence"].round(2)
-    (array([[0.28, 0.28]]), array([[0.45, 1.43]]))
+    (array([[0.29, 0.29]]), array([[0.46, 1.41]]))
     >>> forecast_, lower, upper = found.next[0, 1]
     >>> bool(lower < 20 + 5 * np.sin(2 * np.pi * 3005 / 24) < upper)
     True
