@@ -45,7 +45,7 @@ def ecology(values: np.ndarray) -> np.ndarray:
 
 def network(values: np.ndarray) -> np.ndarray:
     """One-step error of the network."""
-    model: Any = getattr(trophic, "Network")(n_blocks=4, block_size=16)  # noqa: B009
+    model: Any = trophic.Network(n_blocks=4, block_size=16)
     result = trophic.run(model, values, sample_rate_hz=1000)
     return np.concatenate([info.error[:, 0] for info in result.infos or []])
 
@@ -156,26 +156,23 @@ def ratio(make: Callable[[], Learner], fault: str, clean: np.ndarray, reference:
 
 
 def table(names: list[str], faults: list[str], seed: int) -> str:
-    """The table in Markdown; a learner whose package is missing is left out."""
-    rows = []
+    """The table in Markdown, a row per fault; a learner whose package is missing is left out."""
+    columns: dict[str, list[str]] = {}
+    clean = stream(max(judged(fault).stop for fault in faults), seed)
     for name in names:
         package, make = LEARNERS[name]
         try:
             release = trophic.version if package == "trophic" else version(package)
-            if name == "trophic.Network" and "Network" not in trophic.__all__:
-                continue
         except PackageNotFoundError:
             continue
         start = time.perf_counter()
-        clean = stream(max(judged(fault).stop for fault in faults), seed)
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             reference = make()(clean)
-            cells = [ratio(make, fault, clean, reference) for fault in faults]
-        rows.append(f"| {name} ({release}) | " + " | ".join(cells) + " |")
-        print(rows[-1], f"{time.perf_counter() - start:.0f} s", flush=True)
-    head = f"| error after the fault / without it | {' | '.join(faults)} |"
-    return "\n".join([head, "|---" * (len(faults) + 1) + "|", *rows])
+            columns[f"{name} ({release})"] = [ratio(make, fault, clean, reference) for fault in faults]
+        print(name, *columns[f"{name} ({release})"], f"in {time.perf_counter() - start:.0f} s", sep=" | ", flush=True)
+    head = [f"| fault | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in zip(faults, *columns.values()))])
 
 
 def main() -> None:

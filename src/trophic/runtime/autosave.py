@@ -76,6 +76,7 @@ class Autosave:
         self.n_saved = self.n_failed = 0
         self._saved_s = time.monotonic()
         self._saved_at = 0  # samples
+        self._written_at: int | None = None
 
     def begin(self, state: State, fresh: bool) -> None:
         """Called before the first chunk. A fresh State must not replace what was learned before: FileExistsError."""
@@ -87,6 +88,7 @@ class Autosave:
         if not self.path.parent.is_dir():
             raise FileNotFoundError(f"no folder {self.path.parent} to write {self.path.name} in; make it first")
         durable.remove_leftovers(self.path)
+        self._written_at = None
         self._saved_s, self._saved_at = time.monotonic(), clock_of(state).index
 
     def offer(self, model: Model[Any, Any], state: State) -> None:
@@ -103,6 +105,10 @@ class Autosave:
             warnings.warn(f"{error.filename}: {error.strerror}; the run goes on", RuntimeWarning, stacklevel=3)
 
     def finish(self, model: Model[Any, Any], state: State) -> None:
-        """Save now. Raises `CheckpointWriteError`."""
+        """Save now, unless this very State was. Raises `CheckpointWriteError`."""
+        index = clock_of(state).index
+        if index == self._written_at:
+            return
         save(self.path, model, state, keep=self.keep, config=self.config)
+        self._written_at = index
         self.n_saved += 1
