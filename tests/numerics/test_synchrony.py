@@ -175,17 +175,19 @@ def pair_of_oscillators(coupling: float, diffusion: float, seed: int, fs: float 
 @pytest.mark.parametrize(("coupling", "diffusion"), [(0.4, 0.2), (0.2, 0.2), (0.3, 0.05)])
 def test_coupled_oscillators_lock_as_the_theory_says(coupling, diffusion):
     """The difference of phases is stationary under von Mises with kappa = K / D, so <cos> = I_1(kappa) / I_0(kappa)."""
-    found = []
+    found, chances = [], []
     for seed in range(4):
         x, fs = pair_of_oscillators(coupling, diffusion, seed)
         a, b = trophic.decompose(x, sample_rate_hz=fs)
         locking = a.synchrony(b)
         assert (locking.p[0, 0], locking.q[0, 0]) == (1, 1)
-        assert locking.false_alarm[0, 0] < 0.05
         found.append(locking.locking[0, 0])
+        chances.append(locking.false_alarm[0, 0])
     kappa = coupling / diffusion
-    # one draw holds some 2 K 100 s relaxations
-    assert np.mean(found) == pytest.approx(iv(1, kappa) / iv(0, kappa), abs=0.06)
+    if kappa > 1:  # 100 s of weaker coupling may look like chance
+        assert np.median(chances) < 0.05
+    # one draw holds some K 100 s independent values of deviation .6: two standard errors of four draws
+    assert np.mean(found) == pytest.approx(iv(1, kappa) / iv(0, kappa), abs=0.12)
 
 
 def test_uncoupled_oscillators_are_not_said_to_be_locked():

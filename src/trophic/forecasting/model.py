@@ -152,7 +152,7 @@ class Forecaster(Model[ForecasterState, ForecastInfo]):
     >>> state = model.init(seed=0)
     >>> info = model.advance(state, trophic.Chunk(x[:, None], sample_period_s=1.0))
     >>> error = info.forecast[2000:-10, 0, 1] - x[2010:]
-    >>> bool(np.sqrt(np.mean(error**2)) < 2e-3)
+    >>> bool(np.sqrt(np.mean(error**2)) < 5e-3)
     True
     """
 
