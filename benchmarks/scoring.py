@@ -104,7 +104,7 @@ def match(true_hz: Array, found_hz: Array, tolerance_hz: float) -> NDArray[np.in
     if len(found_hz) == 0 or len(true_hz) == 0:
         return owner
     distance = np.abs(np.asarray(true_hz)[:, None] - np.asarray(found_hz)[None, :])
-    rows, columns = linear_sum_assignment(np.minimum(distance, 10 * tolerance_hz))
+    rows, columns = linear_sum_assignment(np.fmin(distance, 10 * tolerance_hz))  # a peer may say NaN
     close = distance[rows, columns] <= tolerance_hz
     owner[rows[close]] = columns[close]
     return owner
