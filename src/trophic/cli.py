@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import os
 import sys
@@ -17,7 +16,7 @@ from tyro.conf import Positional, arg
 from trophic import service
 from trophic.forecasting.command import Forecast, forecast
 from trophic.output import OutputFolder, UsageError
-from trophic.terminal import STDIN, complain, on_file, progress, show
+from trophic.terminal import complain, on_file, opened, progress, show
 
 if TYPE_CHECKING:
     from trophic.ecology.model import Ecology
@@ -139,19 +138,8 @@ def _decompose(command: Decompose, path: Path) -> int:
     from trophic.report import LateTracks, Report, Tally
     from trophic.runtime.drive import run
     from trophic.runtime.sinks import Callback
-    from trophic.runtime.sources import open_source
 
-    source = open_source(
-        path,
-        column=command.column,
-        time_column=command.time_column,
-        time_unit=command.time_unit,
-        sample_rate_hz=command.sample_rate,
-    )
-    if path != command.file:
-        source = dataclasses.replace(source, path=Path(STDIN))
-    for note in source.notes:
-        print(f"trophic: note: {note}", file=sys.stderr)
+    source = opened(command, path)
     model = _model(command, source)
     output = None if command.out is None else OutputFolder(command.out, source, model)
     tally, late = Tally(source.n_channels), LateTracks()

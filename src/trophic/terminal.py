@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import json
 import sys
@@ -44,6 +45,24 @@ def on_file(file: Path, pcm: str | None, channels: int, work: Callable[[Path], i
         return work(file)
     except SourceError as error:
         raise UsageError(str(error)) from error
+
+
+def opened(command: Any, path: Path) -> Source:
+    """The source that a command's options describe, ``path`` holding its data; what is noteworthy goes to stderr."""
+    from trophic.runtime.sources import open_source
+
+    source = open_source(
+        path,
+        column=command.column,
+        time_column=command.time_column,
+        time_unit=command.time_unit,
+        sample_rate_hz=command.sample_rate,
+    )
+    if path != command.file:
+        source = dataclasses.replace(source, path=Path(STDIN))
+    for note in source.notes:
+        print(f"trophic: note: {note}", file=sys.stderr)
+    return source
 
 
 def _on_stdin(pcm: str | None, channels: int, work: Callable[[Path], int]) -> int:

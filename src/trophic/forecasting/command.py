@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +10,7 @@ from tyro.conf import Positional, arg
 
 from trophic.output import UsageError, any_script, claim, figure_paths, table_path, title_of, write_json
 from trophic.service import INTERRUPTED
-from trophic.terminal import STDIN, complain, on_file, progress, show
+from trophic.terminal import complain, on_file, opened, progress, show
 
 if TYPE_CHECKING:
     from trophic.forecasting.report import ForecastReport
@@ -68,22 +66,11 @@ def _forecast(command: Forecast, path: Path) -> int:
     from trophic.forecasting.skill import WARM_UP, Alignment, Skill
     from trophic.runtime.drive import run
     from trophic.runtime.sinks import Callback
-    from trophic.runtime.sources import open_source
 
     horizons = _horizons(command.horizon)
     if not 0 < command.coverage < 1:
         raise UsageError(f"--coverage must be in (0, 1), got {command.coverage}; 0.9 holds nine samples in ten")
-    source = open_source(
-        path,
-        column=command.column,
-        time_column=command.time_column,
-        time_unit=command.time_unit,
-        sample_rate_hz=command.sample_rate,
-    )
-    if path != command.file:
-        source = dataclasses.replace(source, path=Path(STDIN))
-    for note in source.notes:
-        print(f"trophic: note: {note}", file=sys.stderr)
+    source = opened(command, path)
     model = Forecaster(n_inputs=source.n_channels, horizons=horizons, rules=(("coverage", command.coverage),))
     folder = None if command.out is None else _Folder(command.out, source, horizons)
     skill, end = Skill(source.n_channels, horizons, int(WARM_UP * source.n_samples)), _End()

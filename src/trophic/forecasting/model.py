@@ -253,7 +253,7 @@ class Forecaster(Model[ForecasterState, ForecastInfo]):
         for start in range(0, n, ROWS):
             rows = slice(start, min(start + ROWS, n))
             states = np.zeros((rows.stop - start, state.network.features.size))
-            network._run(state.network, chunk.part(start, rows.stop), states)
+            network.listen(state.network, chunk.part(start, rows.stop), states)
             committee.run(
                 values[rows], good[rows], is_sample[rows], states, state.memory(), state.bench(), lags, horizons,
                 rules, room, issued[rows], opinions[rows], report[rows],

@@ -194,7 +194,7 @@ class Network(Model[NetworkState, NetworkInfo]):
 
     def advance(self, state: NetworkState, chunk: Chunk) -> NetworkInfo:
         """Consume ``chunk`` (n_inputs + n_targets columns), updating ``state`` in place."""
-        return self._run(state, chunk, np.empty((0, 0), dtype=self.precision))
+        return self.listen(state, chunk, np.empty((0, 0), dtype=self.precision))
 
     def predict(self, state: NetworkState) -> NDArray[np.float64]:
         """What the network expects after the last sample, shape (H, horizons), in the signal's units.
@@ -207,7 +207,7 @@ class Network(Model[NetworkState, NetworkInfo]):
     def features(self, state: NetworkState, chunk: Chunk) -> NDArray[np.floating]:
         """z = [x; u; 1] after each sample of ``chunk``, shape (n, D), of a network that goes on; ``state`` stays."""
         z = np.zeros((len(chunk), state.features.size), dtype=self.precision)
-        self._run(state.copy(), chunk, z)
+        self.listen(state.copy(), chunk, z)
         return z
 
     def fit(self, state: NetworkState, chunk: Chunk, targets: NDArray[np.floating], penalty: float) -> NetworkState:
@@ -217,7 +217,7 @@ class Network(Model[NetworkState, NetworkInfo]):
         """
         new = state.copy()
         z = np.zeros((len(chunk), state.features.size), dtype=self.precision)
-        self._run(new, chunk, z)
+        self.listen(new, chunk, z)
         channels = new.channels[-self.n_outputs :] if self.n_targets else new.channels
         scaled = (targets - channels["origin"]) / channels["unit"]
         rows = np.isfinite(scaled).all(axis=1)
@@ -228,7 +228,8 @@ class Network(Model[NetworkState, NetworkInfo]):
         """Edges between different blocks, shape (n_edges, 2): receiving block, sending block."""
         return topology.pairs(state.slots)
 
-    def _run(self, state: NetworkState, chunk: Chunk, features: NDArray[np.floating]) -> NetworkInfo:
+    def listen(self, state: NetworkState, chunk: Chunk, features: NDArray[np.floating]) -> NetworkInfo:
+        """Consume ``chunk`` as `advance` does, and fill ``features`` (n, D) with z = [x; u; 1] after each sample."""
         good, is_sample = admit_rows(state.clock, chunk)
         values = np.ascontiguousarray(chunk.values, dtype=np.float64)
         prediction = np.full((len(chunk), self.n_outputs, len(self.horizons)), np.nan)
