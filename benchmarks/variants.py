@@ -70,14 +70,11 @@ VARIANTS = (
     _of("adults do not starve before their reserve is gone", starve=0.0),
     _of("larvae live for nothing", larva_upkeep=0.0),
     _of("larvae may be in debt", larva_debt=OFF),
-    _of("no ghosts", ghost=0.0),
     # social life
-    _of("no predation", predation=0.0),
     _of("no exclusion", exclusion=0.0),
     _of("no usurpation", usurp=0.0),
     _of("no fission", light_mass=0.0),
     _of("fission up to mass 100", light_mass=100.0),
-    _of("colonies keep the distance of strangers", colony_zone=2.0),
     _of("births at twice the distance", zone=2.0),
     # birth
     _of("no births from the fast average", fast_threshold=OFF),

@@ -121,11 +121,10 @@ def vacancy(omega_new, a, level, branches, rules):
             continue
         if is_stuck(b, a):
             continue
-        spacing = rules.zone if b.host == 0 else rules.colony_zone
-        zone = spacing * b.gamma
+        zone = rules.zone * b.gamma
         settled = b.voiced_s if b.status == ADULT else b.age_s
         if settled * a < 6.0:
-            zone = max(zone, spacing * a)
+            zone = max(zone, rules.zone * a)
         if gap < zone:
             return -1
     return host
