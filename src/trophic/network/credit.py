@@ -8,7 +8,7 @@ Spatial: L = F^T e for a readout error e = R z - y, and d = L g with the slope g
                .044 with a decay of 1e-5, .0009 without)
     symmetric  F = R, a control that needs weight transport
     published  dF = -eta_fb (F e - R^T e) e^T, equations (10) and (22) of arXiv 2510.17916; needs R at the feedback
-               synapse, so it transports weights too
+               synapse, so it transports weights too. eta_fb is held below 1/||e||^2, where a step overshoots
 
 The map may gather its credit through a feedback of its own (scouting="random": fixed normal weights). What it looks
 for is whether a relation exists, not which way the loss goes down; a feedback whose sign never turns lets evidence
@@ -113,7 +113,10 @@ def learn_feedback(net, choice, rules):
                 net.feedback[h, k] = keep * net.feedback[h, k] + step * net.gain[0, k]
                 net.readout[h, k] *= keep
     elif choice.feedback == PUBLISHED_FEEDBACK:
-        rate = real(rules.feedback_rate)
+        power = 1e-30
+        for h in range(n_heads):
+            power += float(net.error[h]) ** 2
+        rate = real(min(rules.feedback_rate, 1.0 / power))
         for k in range(n):
             difference = real(0.0)
             for h in range(n_heads):

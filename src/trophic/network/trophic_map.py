@@ -10,9 +10,10 @@ signed (the form that works)
     one threshold means the same everywhere. Every sample adds an outer product, so 16 samples enter at a time.
 
 published      T <- (1 - alpha) T + alpha |e_bar_i d_bar_j|, block means; equations (24)-(26) of arXiv 2510.17916
-published_code T <- (1 - alpha) T + alpha |<e_i, d_j>|/l/||x||^2, which the paper's public code runs. Norms taken
-    before the average do not cancel: both forms measure how loud two blocks are, not whether they belong together.
-    The code's alpha is 1e-12, the paper's 1e-6; they are kept in float64, where such steps still count.
+published_code T_ji <- (1 - alpha) T_ji + alpha |<e_j, d_i>|/l/||x||^2, which the paper's public code runs: its rows
+    are senders where its weights' rows are receivers, so an edge is born from j to i where i should hear j.
+    Norms taken before the average do not cancel: both forms measure how loud two blocks are, not whether they belong
+    together. The code's alpha is 1e-12, the paper's 1e-6; they are kept in float64, where such steps still count.
 
 Candidates: row j watches the C blocks candidates[j]. With C = B these are all pairs. With C < B they rotate: after a
 window, one whose z is ordinary makes room. Half of the newcomers are drawn at random; the other half are *salient*
@@ -220,8 +221,9 @@ def published(net, choice, rules):
     for j in range(n_blocks):
         for i in range(n_blocks):
             product, left, right = 0.0, 0.0, 0.0
+            seeking, offered = (i, j) if choice.map == CODE_MAP else (j, i)
             for k in range(size):
-                d, e = neurons[SCOUT, j * size + k], neurons[TRACE, i * size + k]
+                d, e = neurons[SCOUT, seeking * size + k], neurons[TRACE, offered * size + k]
                 product += d * e
                 left += d
                 right += e
