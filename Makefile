@@ -58,7 +58,8 @@ bench: .venv/.installed-test | $(KERNELS)
 	$(BIN)/python -m benchmarks
 
 reproduce: .venv/.installed-test | $(KERNELS)
-	@for script in $(wildcard experiments/*.py); do echo "$$script"; $(BIN)/python "$$script" || exit 1; done
+	@for script in $(wildcard experiments/*.py); do echo "$$script"; \
+		$(BIN)/python -m "$$(echo "$${script%.py}" | tr / .)" || exit 1; done
 
 docs: .venv/.installed-docs
 	$(BIN)/mkdocs build --strict --quiet --site-dir site

@@ -5,6 +5,8 @@ a target now depends on is less plastic and hears fewer new blocks:
 
     kappa_j = 1/(1 + (2 B max_o share_oj)^4)        o over inactive heads
 
+A block's activity is also that of the blocks it hears, so these count as much as it does, and so on up the wires.
+
 When a head goes inactive its weights to blocks with less than half the average share are removed, and their mean
 goes into its bias: what it does not need cannot be spoilt.
 """
@@ -60,6 +62,20 @@ def settle(net, h, n_inputs):
 
 
 @native
+def up_the_wires(net):
+    """A block counts as much as any block that hears it."""
+    changed = True
+    while changed:
+        changed = False
+        for j in range(net.slots.shape[0]):
+            for s in range(1, net.slots.shape[1]):
+                i = net.slots[j, s]
+                if i >= 0 and net.blocks[i].plastic < net.blocks[j].plastic:
+                    net.blocks[i].plastic = net.blocks[j].plastic
+                    changed = True
+
+
+@native
 def update(net, choice, rules):
     """Shares, and the plasticity kappa of every block."""
     if net.shared[0].n_learned % EVERY != 0:
@@ -78,5 +94,6 @@ def update(net, choice, rules):
             for j in range(n_blocks):
                 share = net.shares[h, j, 1] / total
                 net.blocks[j].plastic = max(net.blocks[j].plastic, share)
+    up_the_wires(net)
     for j in range(n_blocks):
         net.blocks[j].plastic = 1.0 / (1.0 + (2.0 * n_blocks * net.blocks[j].plastic) ** rules.share_power)

@@ -4,7 +4,8 @@
 
 The running moments move with every good sample; what is in use moves rarely, because every move asks the readout to
 learn anew: at samples 1, 2, 4 .. 256 and afterwards when the mean is a unit away or the deviation has changed by a
-factor of two. A move leaves every prediction of the readout from the inputs where it was, in the signal's units.
+factor of two. A move leaves every prediction of the readout from the inputs where it was, in the signal's units. A
+target that is no input changes the units of its head alone: the other heads keep what they know.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def proper_unit(channel):
 
 @native
 def move_unit(c, net, choice):
-    """Channel c takes its running mean and deviation as origin and unit; readout and features follow."""
+    """Channel c takes its running mean and deviation as origin and unit; True if what the features mean has changed."""
     channel = net.channels[c]
     origin, unit = channel.mean, proper_unit(channel)
     ratio, shift = channel.unit / unit, (channel.origin - origin) / unit
@@ -67,7 +68,7 @@ def move_unit(c, net, choice):
             net.readout[h, bias] -= real(net.readout[h, n + c] * shift / ratio)
             net.readout[h, n + c] *= real(1.0 / ratio)
         net.features[n + c] = real(net.features[n + c] * ratio + shift)
-    return True
+    return c < n_inputs
 
 
 @native

@@ -1,0 +1,100 @@
+"""The published claims in small, and what stands beside them; signals and measures against closed forms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from experiments.claims_retention import author
+from experiments.shared.learners import Persistence, Reservoir, Trophic, frozen
+from scipy.integrate import solve_ivp
+
+from trophic.network import protection
+from trophic.network.model import Network
+from trophic.network.readout import ridge
+from trophic.signals.chaos import lorenz, mackey_glass, narma10
+
+LOGGED = {  # by the paper's public code (arXiv 2510.17916), in the order of its log
+    "slow sine, last 50 of 1000": 0.004647,
+    "forgetting, %": 8745.1,
+    "switching, task A": 0.005427,
+    "switching, task B": 0.009491,
+    "switching, loss on A, %": 0.0,
+}
+
+
+@pytest.mark.parametrize("kind", ["persistence", "code", "frozen"])
+def test_repeating_the_last_target_is_what_was_logged(kind: str) -> None:
+    """At zero input the published network, plastic or not, repeats the last target."""
+    model = Network.published("code", n_inputs=1, n_targets=1, scaling="none")
+    make = {
+        "persistence": lambda seed: Persistence(),
+        "code": lambda seed: Trophic(model, seed),
+        "frozen": lambda seed: Trophic(frozen(model), seed),
+    }[kind]
+    found = author(make, seed=0)
+    for name, value in LOGGED.items():
+        assert found[name] == pytest.approx(value, rel=2e-4, abs=1e-3 * (value == 0)), name
+
+
+def test_the_reservoirs_readout_is_least_squares() -> None:
+    """Recursive least squares without forgetting against ridge regression on the same features."""
+    rng = np.random.default_rng(0)
+    u, y = rng.standard_normal((300, 2)), rng.standard_normal((300, 1))
+    learner = Reservoir(20, 2, 1, seed=0, forgetting=1.0, ridge=0.3)
+    learner.feed(u, y)
+    x, z = np.zeros(20), []
+    for row in u:
+        x = np.tanh(learner.w @ x + learner.w_in @ row + learner.b)
+        z.append([*x, *row, 1.0])
+    assert np.allclose(learner.r, ridge(np.array(z), y, 0.3), rtol=1e-8, atol=1e-10)
+    assert np.abs(np.linalg.eigvals(learner.w)).max() == pytest.approx(0.9)
+
+
+def test_a_new_task_leaves_the_heads_of_others_alone() -> None:
+    """Units of a new target are found on its own head; the first head answers as before."""
+    model = Network(n_inputs=1, n_targets=2, n_blocks=2, block_size=8, plasticity="none", structure="none", map="none")
+    learner = Trophic(model, 0)
+    u = np.random.default_rng(0).standard_normal((2300, 1))
+    y = np.concatenate([np.roll(u, 1, axis=0), 100 * u**2 + 7], axis=1)
+    y[:2000, 1] = np.nan
+    y[2000:, 0] = np.nan
+    learner.feed(u[:2000], y[:2000])
+    before = learner.state.readout[0].copy()
+    learner.feed(u[2000:], y[2000:])
+    assert np.array_equal(before, learner.state.readout[0])
+
+
+def test_protection_reaches_the_blocks_that_a_protected_block_hears() -> None:
+    model = Network(n_inputs=1, n_targets=1, n_blocks=4, block_size=4)
+    state = model.init(0)
+    state.slots[2, 1], state.slots[1, 1] = 1, 0  # 0 -> 1 -> 2
+    state.blocks["plastic"] = [0.0, 0.1, 0.9, 0.3]
+    protection.up_the_wires(state.net())
+    assert state.blocks["plastic"].tolist() == [0.9, 0.9, 0.9, 0.3]
+
+
+def test_lorenz_is_the_solution_of_its_equations() -> None:
+    x = lorenz(60, 0.02, np.random.default_rng(3))
+
+    def flow(_: float, s: Any) -> list[float]:
+        return [10 * (s[1] - s[0]), s[0] * (28 - s[2]) - s[1], s[0] * s[1] - 8 / 3 * s[2]]
+
+    exact = solve_ivp(flow, (0, 59 * 0.02), x[0], t_eval=0.02 * np.arange(60), rtol=1e-11, atol=1e-11).y.T
+    assert np.allclose(x, exact, atol=1e-4)
+
+
+def test_mackey_glass_obeys_its_equation() -> None:
+    """The derivative by central differences against the right-hand side."""
+    fine = mackey_glass(4000, 17, np.random.default_rng(1), substeps=40)
+    slope = (fine[2:] - fine[:-2]) / 2
+    right = 0.2 * fine[:-18] / (1 + fine[:-18] ** 10) - 0.1 * fine[17:-1]
+    assert np.std(slope[16:] - right) < 0.05 * np.std(right)
+
+
+def test_narma() -> None:
+    u, y = narma10(400, np.random.default_rng(0))
+    t = np.arange(20, 390)
+    memory = sum(y[t - i] for i in range(10))
+    assert np.allclose(y[t + 1], 0.3 * y[t] + 0.05 * y[t] * memory + 1.5 * u[t - 9] * u[t] + 0.1)
