@@ -1,81 +1,101 @@
-"""Does the network find the wiring that a task needs? ``python experiments/wiring.py`` writes docs/results/wiring.md.
+"""Does the network find the wiring that a task needs? ``python -m experiments.wiring`` writes docs/results/wiring.md.
 
 32 blocks hear one channel each; the target is the sum of four products across channels and time, so exactly four of the
-992 possible edges between blocks are needed (`trophic.signals.wiring`). Beside the default stand: no growth at all, the
-needed wiring given from the start, births without a trial, and the rules of the paper and of its public code. An edge
-in the wrong direction counts as wrong. Seeds from 10000 on were never tuned on.
+992 possible edges between blocks are needed (`trophic.signals.wiring`). All have the same slots, readout and plasticity
+but for the published presets, which are published throughout. An edge in the wrong direction counts as wrong. Seeds
+from 10000 on were never tuned on.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from benchmarks import report
+from experiments.shared import growth, page
 
 import trophic
-from trophic.network.model import Network, NetworkState
-from trophic.signals.wiring import WiringTask, wiring_task
+from trophic.network.model import Network
+from trophic.signals.wiring import wiring_task
 
 SEEDS = range(10_000, 10_008)
 N_SAMPLES, N_BLOCKS, N_PAIRS, SCORED = 20_000, 32, 4, 2_000
+OURS = Network(n_inputs=N_BLOCKS, n_targets=1, n_blocks=N_BLOCKS, wiring="own")
+STILL = dataclasses.replace(OURS, structure="none", map="none")
 COMMON = {"n_inputs": N_BLOCKS, "n_targets": 1, "n_blocks": N_BLOCKS, "wiring": "own"}
-RULES = {
-    "default": Network(**COMMON),
-    "needed edges given, none grow": Network(**COMMON, structure="none"),
-    "no edges, none grow": Network(**COMMON, structure="none"),
-    "births without a trial": Network(**COMMON, structure="gated"),
-    "published, as printed": Network.published("paper", **COMMON),
-    "published, as its code runs": Network.published("code", **COMMON),
+MODELS = {
+    "default": OURS,
+    "births without a trial": dataclasses.replace(OURS, structure="gated"),
+    "needed edges given, plastic": STILL,
+    "needed edges given, frozen": dataclasses.replace(STILL, plasticity="none"),
+    "no edges": STILL,
+    "random edges in all slots": STILL,
+    "SET: random regrowth": STILL,
+    "RigL-style: regrowth by gradient": STILL,
+    "map as printed, published structure": Network(**COMMON, map="published", structure="published"),
+    "map of the code, published structure": Network(**COMMON, map="published_code", structure="published"),
+    "published throughout, as printed": Network.published("paper", **COMMON),
+    "published throughout, as its code runs": Network.published("code", **COMMON),
 }
 
 
-def given(model: Network, state: NetworkState, task: WiringTask, seed: int) -> None:
-    """Put the needed edges, with random weights, where the network would grow them."""
-    rng = np.random.default_rng(seed)
-    size = model.block_size
-    for post, pre in task.pairs:
-        state.slots[post, 1] = pre
-        state.weights[post, 1] = 0.2 / np.sqrt(size) * rng.standard_normal((size, size))
+class Found(NamedTuple):
+    """NRMSE at the end; needed, reversed and all edges living at the end; births; microseconds per sample."""
+
+    error: float
+    hits: int
+    reversed: int
+    edges: int
+    births: int
+    cost_us: float
 
 
-def run(rule: str, seed: int) -> tuple[float, int, int, float]:
-    """NRMSE at the end, needed edges found, edges in all, microseconds per sample."""
+def run(rule: str, seed: int) -> Found:
+    """One rule on one draw of the task."""
     task = wiring_task(N_SAMPLES, N_BLOCKS, N_PAIRS, np.random.default_rng(seed))
-    model = RULES[rule]
+    rng = np.random.default_rng(seed + 1)
+    model = MODELS[rule]
     state = model.init(seed)
     if rule.startswith("needed"):
-        given(model, state, task, seed)
+        growth.connect(model, state, task.pairs, rng)
+    if rule.startswith(("random", "SET", "RigL")):
+        growth.connect(model, state, growth.random_pairs(model, rng), rng)
     values = np.concatenate([task.inputs, task.target], axis=1)
     start = time.perf_counter()
-    info = model.advance(state, trophic.Chunk(values, sample_period_s=1.0))
+    if rule.startswith(("SET", "RigL")):
+        errors, births = growth.run(model, state, values, "set" if rule.startswith("SET") else "rigl", rng)
+    else:
+        info = model.advance(state, trophic.Chunk(values, sample_period_s=1.0))
+        errors, births = info.error, int(info.n_births[-1])
     cost_us = 1e6 * (time.perf_counter() - start) / N_SAMPLES
-    with np.errstate(over="ignore", invalid="ignore"):
-        error = float(np.sqrt(np.mean(info.error[-SCORED:, 0] ** 2)) / np.std(task.target[-SCORED:, 0]))
-    found = {tuple(edge) for edge in model.edges(state)}
-    needed = {tuple(pair) for pair in task.pairs}
-    return error, len(found & needed), len(found), cost_us
+    error = page.nrmse(task.target[-SCORED:, 0] + errors[-SCORED:, 0], task.target[-SCORED:, 0])
+    found = {tuple(edge) for edge in model.edges(state).tolist()}
+    needed = {tuple(pair) for pair in task.pairs.tolist()}
+    backwards = {(pre, post) for post, pre in needed}
+    return Found(error, len(found & needed), len(found & backwards), len(found), births, cost_us)
 
 
 def main() -> None:
     rows = []
-    for rule in RULES:
+    for rule in MODELS:
         run(rule, 0)  # compile before timing
-        errors, hits, edges, cost = (
-            np.array(column) for column in zip(*(run(rule, seed) for seed in SEEDS), strict=True)
-        )
-        recall = hits.sum() / (N_PAIRS * len(SEEDS))
+        runs = [run(rule, seed) for seed in SEEDS]
+        error, hits, backwards, edges, births, cost = (np.array(column) for column in zip(*runs, strict=True))
         precision = f"{hits.sum() / edges.sum():.2f}" if edges.sum() else "–"
-        spread = f"{errors.mean():.3f} ({errors.min():.3f}..{errors.max():.3f})"
-        rows.append([rule, spread, f"{recall:.2f}", precision, str(edges.sum()), f"{np.median(cost):.0f}"])
+        recall = f"{hits.sum() / (N_PAIRS * len(SEEDS)):.2f}"
+        counts = [str(backwards.sum()), str(edges.sum()), str(births.sum()), f"{np.median(cost):.0f}"]
+        rows.append([rule, page.spread(error), recall, precision, *counts])
         print(" | ".join(rows[-1]), flush=True)
-    lines = ["# Wiring: are the edges found that a task needs?", "", "Generated; do not edit.", ""]
-    lines += [*report.provenance("experiments.wiring"), f"- {len(SEEDS)} seeds from {SEEDS[0]} on, {N_SAMPLES} samples"]
-    lines += [f"- {N_BLOCKS} blocks of {Network().block_size}, {N_PAIRS} planted edges of {N_BLOCKS * (N_BLOCKS - 1)}"]
-    lines += ["- NRMSE over the last 2,000 samples, mean (range); edges living at the end, all seeds together", ""]
-    lines += report.table(["rule", "NRMSE", "recall", "precision", "edges", "us/sample"], rows)
-    Path("docs/results/wiring.md").write_text("\n".join([*lines, ""]), encoding="utf-8")
+    header = ["rule", "NRMSE", "recall", "precision", "reversed", "edges", "births", "us/sample"]
+    lines = [
+        f"- {N_SAMPLES} samples, {N_BLOCKS} blocks of {OURS.block_size} with {OURS.n_slots} slots for others",
+        f"- {N_PAIRS} planted edges of {N_BLOCKS * (N_BLOCKS - 1)}",
+        f"- NRMSE over the last {SCORED} samples; *reversed*, *edges* (living at the end) and *births* of all seeds",
+        "",
+        *page.table(header, rows),
+    ]
+    page.write("wiring", "Wiring: are the edges found that a task needs?", lines, SEEDS)
 
 
 if __name__ == "__main__":

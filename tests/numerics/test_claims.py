@@ -10,6 +10,8 @@ from experiments.claims_retention import author
 from experiments.shared.learners import Persistence, Reservoir, Trophic, frozen
 from scipy.integrate import solve_ivp
 
+from trophic.instruments.criticality import branching_ratio, lyapunov_exponents, step_jacobian
+from trophic.instruments.memory import memory_curve
 from trophic.network import protection
 from trophic.network.model import Network
 from trophic.network.readout import ridge
@@ -98,3 +100,55 @@ def test_narma() -> None:
     t = np.arange(20, 390)
     memory = sum(y[t - i] for i in range(10))
     assert np.allclose(y[t + 1], 0.3 * y[t] + 0.05 * y[t] * memory + 1.5 * u[t - 9] * u[t] + 0.1)
+
+
+def test_lyapunov_exponents_of_known_maps() -> None:
+    """The logistic map at 4: ln 2. The Henon map: both exponents sum to ln b, the first is .419 (Sprott 2003)."""
+    x, slopes = 0.3, []
+    for _ in range(20_000):
+        slopes.append(np.array([[4 - 8 * x]]))
+        x = 4 * x * (1 - x)
+    assert lyapunov_exponents(slopes)[0] == pytest.approx(np.log(2), abs=0.01)
+    x, y, jacobians = 0.1, 0.1, []
+    for _ in range(20_000):
+        jacobians.append(np.array([[-2.8 * x, 1.0], [0.3, 0.0]]))
+        x, y = 1 - 1.4 * x * x + y, 0.3 * x
+    found = lyapunov_exponents(jacobians, 2, skipped=100)
+    assert found.sum() == pytest.approx(np.log(0.3), abs=1e-9)
+    assert found[0] == pytest.approx(0.419, abs=0.01)
+
+
+def test_step_jacobian_is_the_derivative() -> None:
+    rng = np.random.default_rng(0)
+    w, x, drive, leak = rng.standard_normal((5, 5)), rng.standard_normal(5), rng.standard_normal(5), 0.3
+
+    def step(x: np.ndarray) -> np.ndarray:
+        return (1 - leak) * x + leak * np.tanh(w @ x + drive)
+
+    slope = leak * (1 - np.tanh(w @ x + drive) ** 2)
+    numeric = np.stack([(step(x + h) - step(x - h)) / 2e-6 for h in 1e-6 * np.eye(5)], axis=1)
+    assert np.allclose(step_jacobian(w, slope, leak), numeric, atol=1e-8)
+
+
+@pytest.mark.parametrize("m", [0.5, 0.95])
+def test_branching_ratio_of_an_autoregression(m: float) -> None:
+    """200,000 samples: standard error below .003 at .5 and .001 at .95; the bounds are five of them."""
+    rng = np.random.default_rng(1)
+    a = rng.standard_normal(200_000)
+    for t in range(1, len(a)):
+        a[t] += m * a[t - 1]
+    assert branching_ratio(a) == pytest.approx(m, abs=0.015)
+    assert branching_ratio(a + 3 * rng.standard_normal(len(a))) == pytest.approx(m, abs=0.06)  # seen through noise
+
+
+def test_memory_of_a_noisy_shift_register_and_of_a_leaky_neuron() -> None:
+    """R^2 = 1/(1 + sigma^2) of a register read through noise; (1 - r^2) r^(2d) of one neuron x <- r x + u."""
+    rng = np.random.default_rng(2)
+    u = rng.standard_normal(40_000)
+    register = np.stack([np.roll(u, d) for d in range(1, 4)], axis=1)
+    noisy = memory_curve(register + 0.5 * rng.standard_normal(register.shape), u, 4)
+    assert np.allclose(noisy, [0.8, 0.8, 0.8, 0.0], atol=0.02)
+    x = np.zeros_like(u)
+    for t in range(1, len(u)):
+        x[t] = 0.8 * x[t - 1] + u[t]
+    assert np.allclose(memory_curve(x[:, None], u, 6), 0.36 * 0.64 ** np.arange(1, 7), atol=0.02)
