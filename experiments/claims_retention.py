@@ -147,7 +147,7 @@ WIRED: dict[str, Callable[[int], Any]] = {
     "default, frozen": lambda seed: Trophic(frozen(Network(**HEADS)), seed),
     "paper": lambda seed: Trophic(Network.published("paper", **HEADS), seed),
     "code": lambda seed: Trophic(Network.published("code", **HEADS), seed),
-    "ESN+RLS": lambda seed: Reservoir(512, N_BLOCKS, 3, seed, forgetting=0.9999),
+    "ESN+RLS": lambda seed: Reservoir(256, N_BLOCKS, 3, seed, forgetting=0.9999),
 }
 
 
