@@ -70,6 +70,9 @@ class Network(Model[NetworkState, NetworkInfo]):
         Pairs that each row watches; 0 for all blocks (cost ~ n_blocks^2).
     precision : {"float32", "float64"}
         Of neurons, weights, readout and map. Units, statistics and clocks are float64 and int64.
+    engine : {"native", "accelerated"}
+        What runs the rules: Numba, or JAX (on a graphics card, if it has one). The States are the same; for many
+        streams at once see `trophic.network.accelerated.Streams`.
     rules : tuple of (name, value)
         Overrides of single constants, `layout.RULE_TABLE`.
 
@@ -117,6 +120,7 @@ class Network(Model[NetworkState, NetworkInfo]):
     scaling: str = "running"
     n_candidates: int = 0
     precision: str = "float32"
+    engine: str = "native"
     rules: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
@@ -126,6 +130,7 @@ class Network(Model[NetworkState, NetworkInfo]):
             if not (isinstance(value, int) and low <= value <= 1 << 20):
                 raise ValueError(f"{name} must be an integer in {low}..{1 << 20}, got {value!r}")
         named = {**CHOICES, "wiring": ("all", "own"), "precision": ("float32", "float64")}
+        named["engine"] = ("native", "accelerated")
         for name, allowed in named.items():
             value = getattr(self, name)
             if value not in allowed:
@@ -232,6 +237,12 @@ class Network(Model[NetworkState, NetworkInfo]):
         """Consume ``chunk`` as `advance` does, and fill ``features`` (n, D) with z = [x; u; 1] after each sample."""
         good, is_sample = admit_rows(state.clock, chunk)
         values = np.ascontiguousarray(chunk.values, dtype=np.float64)
+        if self.engine == "accelerated":
+            from trophic.network.accelerated import streams  # JAX takes a second to import
+
+            shown = streams.advance_one(self, state, values, good, is_sample, features.size > 0)
+            features[...] = shown[2] if features.size else features
+            return self._info(values, good, shown[0], shown[1])
         prediction = np.full((len(chunk), self.n_outputs, len(self.horizons)), np.nan)
         monitor = np.empty((len(chunk), 3))
         inputs = np.empty(self.n_inputs, dtype=self.precision)
@@ -247,6 +258,16 @@ class Network(Model[NetworkState, NetworkInfo]):
             monitor,
             features,
         )
+        return self._info(values, good, prediction, monitor)
+
+    def _info(
+        self,
+        values: NDArray[np.floating],
+        good: NDArray[np.bool_],
+        prediction: NDArray[np.float64],
+        monitor: NDArray[np.float64],
+    ) -> NetworkInfo:
+        """The Info of samples ``values`` (n, C), given what the engine left: predictions and (n, 3) monitors."""
         first = self.n_inputs if self.n_targets else 0
         truth = np.where(good[:, first:], values[:, first:], np.nan)
         return NetworkInfo(

@@ -1,0 +1,91 @@
+"""Units of the channels, as in `trophic.network.scaling`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from trophic.network.accelerated.arrays import Arrays, Plan
+from trophic.network.accelerated.dynamics import predict
+
+
+def proper_unit(mean: jax.Array, variance: jax.Array) -> jax.Array:
+    """The running standard deviation; of a constant, its size; of zero, 1."""
+    unit = jnp.maximum(jnp.sqrt(variance), 1e-12 * jnp.abs(mean))
+    return jnp.where(unit > 0, unit, 1.0)
+
+
+def observe(s: Arrays, row: jax.Array, good: jax.Array, rules: Any) -> tuple[Arrays, jax.Array]:
+    """Running moments after one sample, and the channels whose origin and unit should move."""
+    heard = good & (rules.scale_rate > 0)
+    n = s["channels.n"] + heard
+    mean, variance = s["channels.mean"], s["channels.variance"]
+    rate = jnp.maximum(rules.scale_rate, 1.0 / jnp.maximum(n, 1))
+    difference = row - mean
+    mean = jnp.where(heard, mean + rate * difference, mean)
+    variance = jnp.where(heard, (1.0 - rate) * (variance + rate * difference * difference), variance)
+    deviation, unit = proper_unit(mean, variance), s["channels.unit"]
+    late = (jnp.abs(mean - s["channels.origin"]) > unit) | (deviation > 2.0 * unit) | (deviation < 0.5 * unit)
+    due = heard & jnp.where(n <= 256, n & (n - 1) == 0, late)
+    return {"channels.n": n, "channels.mean": mean, "channels.variance": variance}, due
+
+
+def move_units(s: Arrays, due: jax.Array, plan: Plan) -> Arrays:
+    """Channels that are ``due`` take their running mean and deviation; readout and features follow.
+
+    With ratio and shift of all channels at once: R_h z stays, in the signals' units, whatever moved.
+    """
+    origin = jnp.where(due, s["channels.mean"], s["channels.origin"])
+    unit = jnp.where(due, proper_unit(s["channels.mean"], s["channels.variance"]), s["channels.unit"])
+    counts = due & (s["channels.n"] > 1)  # nothing was forecast in the unit before the first
+    ratio = jnp.where(counts, s["channels.unit"] / unit, 1.0)
+    shift = jnp.where(counts, (s["channels.origin"] - origin) / unit, 0.0)
+    n, c, n_heads = s["x"].size, plan.n_inputs, s["feedback"].shape[0]
+    first = c if plan.labelled else 0
+    of_head, shift_of_head = (a[first + jnp.arange(s["readout"].shape[0]) % n_heads] for a in (ratio, shift))
+    readout = s["readout"]
+    on_inputs, bias = readout[:, n : n + c], readout[:, n + c]
+    bias = bias - plan.cast(on_inputs * (shift / ratio)[:c]).sum(axis=1)
+    readout = readout.at[:, n : n + c].set(on_inputs * plan.cast(1.0 / ratio[:c])).at[:, n + c].set(bias)
+    readout = readout * plan.cast(of_head)[:, None]
+    readout = readout.at[:, n + c].add(plan.cast(shift_of_head))
+    features = s["features"].at[n : n + c].set(plan.cast(s["features"][n : n + c] * ratio[:c] + shift[:c]))
+    feedback = s["feedback"] * plan.cast(of_head[:n_heads])[:, None]
+    moved = jnp.any((counts & ((ratio != 1.0) | (shift != 0.0)))[:c])  # what the features mean has changed
+    after = {"readout": readout, "features": features, "feedback": feedback}
+    return after | {"channels.origin": origin, "channels.unit": unit, "moved": moved}
+
+
+def restart_all(s: Arrays, rules: Any, plan: Plan) -> Arrays:
+    """Where units of inputs have moved P starts again, and R but for its part on the inputs; the state goes to rest."""
+    moved = s["moved"]
+    precision = s["precision"]
+    if not plan.uses("readout", "nlms"):
+        prior = plan.cast(rules.prior) * jnp.eye(precision.shape[-1], dtype=precision.dtype)
+        precision = jnp.where(moved, prior, precision)
+    after = {
+        "precision": precision,
+        "waiting": jnp.where(moved & (precision.size > 0), 0, s["waiting"]),
+        "relax": jnp.where(moved, 1.0, s["relax"]),
+        "readout": jnp.where(moved, s["readout"].at[:, : s["x"].size].set(0), s["readout"]),
+        "x": jnp.where(moved, 0, s["x"]),
+        "past": jnp.where(moved, 0, s["past"]),
+    }
+    s = s | after
+    output = predict(s)["output"]
+    return after | {"output": jnp.where(moved, output, s["output"])}
+
+
+def take_in(s: Arrays, row: jax.Array, good: jax.Array, plan: Plan, rules: Any) -> Arrays:
+    """Moments, units and scaled values of one sample of all channels."""
+    row = jnp.where(good, row, 0.0)
+    observed, due = observe(s, row, good, rules)
+    s = s | observed
+    s |= move_units(s, due, plan)
+    scaled = (row - s["channels.origin"]) / s["channels.unit"]
+    s["channels.scaled"] = jnp.where(good, scaled, s["channels.scaled"])
+    s |= restart_all(s, rules, plan)
+    del s["moved"]
+    return s
