@@ -20,6 +20,7 @@ from trophic.network.model import Network
 from trophic.signals.chaos import lorenz, mackey_glass, narma10
 
 Array = NDArray[np.float64]
+SEEDS = range(10_010, 10_015)  # the five before these were looked at when the constants below were chosen
 N_SAMPLES, SCORED = 8_000, 2_000
 # what forecasts want: a longer memory, a small input, calm plasticity, a readout that forgets and is hardly bound
 DYNAMICS = (("self_radius", 0.9), ("bias", 0.2), ("rate", 1e-3))
@@ -77,7 +78,7 @@ def compare(task: str, n_units: int) -> dict[str, Array]:
     errors = {}
     for name, make in learners(task, n_units).items():
         of_seeds = []
-        for seed in page.SEEDS:
+        for seed in SEEDS:
             u, y = series(task, seed)
             of_seeds.append(page.nrmse(make(seed).feed(u, y)[-SCORED:], y[-SCORED:]))
         errors[name] = np.array(of_seeds)
@@ -106,7 +107,7 @@ def main() -> None:
         row = [f"{ours_} / {theirs}", "" if np.isnan(asked) else f"<= {asked}"]
         rows.append([*row, *("" if np.isnan(r) else f"{r:.2f}" for r in ratios)])
     lines += page.table(["", "asked", *(f"{task}, {n}" for task, n in found)], rows)
-    page.write("claims_forecasting", "Forecasts one step ahead", lines)
+    page.write("claims_forecasting", "Forecasts one step ahead", lines, SEEDS)
 
 
 if __name__ == "__main__":
