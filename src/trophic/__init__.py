@@ -15,6 +15,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from trophic.agents.active_inference import ActiveInference
+    from trophic.agents.actor_critic import ActorCritic
+    from trophic.agents.agent import Agent
+    from trophic.agents.control import Control
     from trophic.ecology.decomposition import Decomposition, decompose
     from trophic.ecology.model import Ecology
     from trophic.forecasting.model import Forecaster
@@ -27,7 +31,11 @@ if TYPE_CHECKING:
     version: str
 
 _HOME = {
+    "ActiveInference": "trophic.agents.active_inference",
+    "ActorCritic": "trophic.agents.actor_critic",
+    "Agent": "trophic.agents.agent",
     "Chunk": "trophic.runtime.contract",
+    "Control": "trophic.agents.control",
     "Decomposition": "trophic.ecology.decomposition",
     "Ecology": "trophic.ecology.model",
     "Forecast": "trophic.forecasting.record",
@@ -43,7 +51,11 @@ _HOME = {
 }
 
 __all__ = [
+    "ActiveInference",
+    "ActorCritic",
+    "Agent",
     "Chunk",
+    "Control",
     "Decomposition",
     "Ecology",
     "Forecast",

@@ -14,6 +14,7 @@ import tyro
 from tyro.conf import Positional, arg
 
 from trophic import service
+from trophic.agents.command import Control, control
 from trophic.forecasting.command import Forecast, forecast
 from trophic.output import OutputFolder, UsageError
 from trophic.terminal import complain, on_file, opened, progress, show
@@ -127,6 +128,7 @@ def decompose(command: Decompose) -> int:
 _COMMANDS: dict[type, Callable[[Any], int]] = {
     Decompose: decompose,
     Forecast: forecast,
+    Control: control,
     service.Run: service.run,
     service.Resume: service.resume,
     service.Inspect: service.inspect,

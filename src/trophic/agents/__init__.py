@@ -1,0 +1,1 @@
+"""Agents: acting for reward, or for preferred observations, online and without replay."""
