@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from trophic.forecasting.model import Forecaster
     from trophic.forecasting.record import Forecast, forecast
     from trophic.network.model import Network
+    from trophic.novelty.model import Novelty
     from trophic.runtime.checkpoint import load, save
     from trophic.runtime.contract import Chunk, Model, State
     from trophic.runtime.drive import run
@@ -42,6 +43,7 @@ _HOME = {
     "Forecaster": "trophic.forecasting.model",
     "Model": "trophic.runtime.contract",
     "Network": "trophic.network.model",
+    "Novelty": "trophic.novelty.model",
     "State": "trophic.runtime.contract",
     "decompose": "trophic.ecology.decomposition",
     "forecast": "trophic.forecasting.record",
@@ -62,6 +64,7 @@ __all__ = [
     "Forecaster",
     "Model",
     "Network",
+    "Novelty",
     "State",
     "decompose",
     "forecast",

@@ -1,0 +1,155 @@
+"""`Novelty`: scores in [0, 1] for how new each sample of a stream is, and a label-free alarm."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trophic.network.intake import admit_rows
+from trophic.novelty import kernel
+from trophic.novelty.layout import (
+    CHANNEL,
+    COVER,
+    HISTORY,
+    N_PEAKS,
+    N_VOICES,
+    N_WINDOWS,
+    OFFSETS,
+    RULE_TABLE,
+    RULES,
+    SETTLE,
+    VOICE,
+)
+from trophic.runtime.clock import Clock
+from trophic.runtime.contract import Chunk, Model, State
+
+
+@dataclass
+class NoveltyState(State):
+    """Everything a detector remembers: per channel its unit, the niches of its patterns, and their highest peaks."""
+
+    clock: Clock
+    channels: NDArray[np.void]
+    voices: NDArray[np.void]
+    peaks: NDArray[np.float64]
+    covers: NDArray[np.void]
+    niches: NDArray[np.float64]
+    history: NDArray[np.float64]
+    recent: NDArray[np.float64]
+    settling: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class NoveltyInfo:
+    """What one chunk showed: n samples, C channels.
+
+    Attributes
+    ----------
+    score : (n, C) float64
+        How unlikely it is that the sample belongs to what was heard before, 0..1; NaN at missing values.
+    alarm : (n, C) bool
+        Whether the score is above ``1 - 10**-alarm``.
+    novelty : (n, C, 5) float64
+        Distance to the nearest niche of the patterns of 1, 4, 16 and 48 samples, and of the fast from the slow level,
+        in units of the channel's spread.
+    """
+
+    score: NDArray[np.float64]
+    alarm: NDArray[np.bool_]
+    novelty: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Novelty(Model[NoveltyState, NoveltyInfo]):
+    """How new is this sample, in what it is, what it follows, and where the level goes? No labels, no training phase.
+
+    Patterns of 1, 4, 16 and 48 samples are compared with every pattern that the channel has shown, in bounded memory
+    (`niches`); a fast level is compared with a slow one. The evidence of each of these five voices is how far out in
+    the tail of its own past it is (`tail`); their sum, less what the last response still masks (habituation), is the
+    score.
+
+    Parameters
+    ----------
+    n_channels : int
+        Channels, >= 1; each is judged by itself.
+    capacity : int
+        Niches per channel and pattern length, 16..65536. A channel takes 552 bytes per niche.
+    rules : tuple of (name, value)
+        Overrides of single constants, `layout.RULE_TABLE`.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is outside its range.
+
+    References
+    ----------
+    A. Siffer, P.-A. Fouque, A. Termier and C. Largouet, Anomaly detection in streams with extreme value theory, KDD
+    2017, for tails. G. A. Carpenter and S. Grossberg, Appl. Opt. 26 (1987), for resonance with categories.
+
+    Examples
+    --------
+    A rhythm that skips a beat:
+
+    >>> import numpy as np, trophic
+    >>> x = np.sin(0.2 * np.arange(3000)) + 0.05 * np.random.default_rng(0).normal(size=3000)
+    >>> x[2500:2516] = 0.0
+    >>> model = trophic.Novelty()
+    >>> state = model.init()
+    >>> info = model.advance(state, trophic.Chunk(x[:, None], sample_period_s=1.0))
+    >>> alarms = np.flatnonzero(info.alarm[:, 0])
+    >>> alarms[alarms > 1000], info.score[2500:2540].max().round(4)
+    (array([2500, 2521]), np.float64(1.0))
+    """
+
+    n_channels: int = 1
+    capacity: int = 1024
+    rules: tuple[tuple[str, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, low, high in (("n_channels", 1, 1 << 20), ("capacity", 16, 1 << 16)):
+            value = getattr(self, name)
+            if not (isinstance(value, int) and low <= value <= high):
+                raise ValueError(f"{name} must be an integer in {low}..{high}, got {value!r}")
+        for name, value in self.rules:
+            if name not in RULE_TABLE:
+                raise ValueError(f"rules has no constant named {name!r}; known are {', '.join(RULE_TABLE)}")
+            if not (math.isfinite(value) and value > 0):
+                raise ValueError(f"rule {name} must be positive and finite, got {value}")
+
+    def init(self, seed: int = 0) -> NoveltyState:
+        """A State before its first sample; nothing is drawn, ``seed`` is part of the contract."""
+        c = self.n_channels
+        return NoveltyState(
+            Clock.new(c),
+            channels=np.zeros(c, dtype=CHANNEL),
+            voices=np.zeros((c, N_VOICES), dtype=VOICE),
+            peaks=np.zeros((c, N_VOICES, N_PEAKS)),
+            covers=np.zeros((c, N_WINDOWS), dtype=COVER),
+            niches=np.zeros((c, self.capacity * OFFSETS[N_WINDOWS])),
+            history=np.zeros((c, 2, HISTORY)),
+            recent=np.zeros((c, N_WINDOWS, HISTORY)),
+            settling=np.zeros((c, SETTLE)),
+        )
+
+    def advance(self, state: NoveltyState, chunk: Chunk) -> NoveltyInfo:
+        """Consume ``chunk``, updating ``state`` in place."""
+        values = np.array(chunk.values, dtype=np.float64, order="C")
+        good, _ = admit_rows(state.clock, chunk)
+        response = np.full(values.shape, np.nan)
+        novelty = np.full((*values.shape, N_VOICES), np.nan)
+        rules = self._constants()
+        kernel.run(
+            values, good, state.channels, state.voices, state.peaks, state.covers, state.niches, state.history,
+            state.recent, state.settling, rules, response, novelty,
+        )  # fmt: skip
+        alarm = response >= rules.alarm
+        state.channels["n_alarms"] += alarm.sum(axis=0)
+        return NoveltyInfo(score=-np.expm1(-math.log(10.0) * response), alarm=alarm, novelty=novelty)
+
+    def _constants(self) -> np.record:
+        values = {name: value for name, (value, _) in RULE_TABLE.items()} | dict(self.rules)
+        return np.rec.array(np.array([tuple(values[name] for name in RULE_TABLE)], dtype=RULES))[0]
