@@ -15,7 +15,7 @@ from trophic.agents.environments import SpaceError, Spaces
 from trophic.agents.inference_state import PREFERENCES, RULE_TABLE, RULES, SHARED, ActiveInferenceState
 from trophic.runtime.clock import Clock
 
-#: What is preferred in known environments: come to the flag; hold the pole up; get the reward.
+#: What is preferred in known environments: come to the flag; hold the pole up; stand upright; get the reward.
 TASKS: dict[str, dict[str, Any]] = {
     "MountainCar-v0": {
         "target": (0.5, 0.0),
@@ -36,7 +36,22 @@ TASKS: dict[str, dict[str, Any]] = {
         "origin": (0.0, 0.0, 0.0, 0.0),
         "unit": (2.4, 1.5, 0.2, 1.5),
         "horizon": 30,
+        "replan": 2,
         "rules": (("hold", 5.0),),
+    },
+    "Pendulum-v1": {
+        "target": (1.0, 0.0, 0.0),
+        "width": (0.3, 0.0, 4.0),
+        "origin": (0.0, 0.0, 0.0),
+        "unit": (1.0, 1.0, 4.0),
+        "low": (-1.0, -1.0, -8.0),
+        "high": (1.0, 1.0, 8.0),
+        "n_blocks": 16,
+        "block_size": 16,
+        "n_policies": 160,
+        "horizon": 40,
+        "replan": 2,
+        "rules": (("hold", 8.0),),
     },
     "CueMaze-v0": {
         "target": (0.0, 0.0, 0.0, 0.0, 0.0, 0.5),
