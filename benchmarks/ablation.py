@@ -2,7 +2,8 @@
 
 Every variant sees the same draws as the ecology with its defaults. How much a number scatters by itself is measured,
 not assumed: *placebos* nudge all constants at once by a few percent at random. A change counts if it is larger than
-`SIGMAS` times their root mean square change. Writes ``ablation.md`` into ``--out``.
+`SIGMAS` times their root mean square change. Writes ``ablation.md`` into ``--out``. Recordings that do
+not ship with the package are asked too where ``TROPHIC_DATA`` names their folder.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import math
 import multiprocessing
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +25,7 @@ import trophic
 from benchmarks import measures as m
 from benchmarks import report
 from benchmarks.cases import CASES, evaluate_one
+from benchmarks.recordings import RECORDINGS, Recording
 from benchmarks.scoring import Array, Outcome
 from benchmarks.variants import DEFAULT, N_PLACEBOS, NUDGE, VARIANTS, Variant, placebos
 from trophic.signals import datasets
@@ -81,6 +84,8 @@ NOISES = tuple(name for name in CASES if name.startswith("noise"))
 TYPICAL = m.Measure("error / CRLB", "error_typical", "median")
 WORST = m.Measure("rms error / CRLB", "error_rms", "rms")
 FOUND = m.Measure("lines found", "n_found", "mean")
+SHARE = m.Measure("share of the time that its lines are followed", "presence", "mean")
+LIVING = m.Measure("living, mean over time", "n_living_mean", "mean")
 WIDTH = m.Measure("Q off by", "quality_off", "median")
 
 
@@ -117,12 +122,34 @@ GAUGES = (
     Gauge("CO2: year and half-year found", ("weekly CO2",), FOUND, +1, False, 0.5),
     Gauge("CO2: others", ("weekly CO2",), m.Measure("others", "n_false", "mean"), -1, False, 0.5),
     Gauge("sunspots: 11 years found", ("yearly sunspots",), FOUND, +1, False, 0.5),
+    Gauge("mains: components", ("mains ENF 001", "mains ENF 025", "mains ENF 092"), LIVING),
+    Gauge("strain, band-passed: components", ("LIGO H1, band-passed",), LIVING),
+    Gauge("strain, band-passed: lines followed", ("LIGO H1, band-passed",), SHARE, +1, False, 0.03),
+    Gauge("tide: lines followed", ("tide Honolulu, gaps",), SHARE, +1, False, 0.03),
+    Gauge("shaker: lines followed", ("shaker",), SHARE, +1, False, 0.03),
+    Gauge("flute: partials followed", ("flute-A4",), SHARE, +1, False, 0.03),
 )
 
+RECORDED = {recording.name: recording for recording in RECORDINGS}
 SEED_SHARE = dict.fromkeys(RHYTHMS, 0.5) | dict.fromkeys(NOISES, 1 / 6) | {"five tones 20 dB 60 s": 1 / 3}
 
 
-def run_real(rules: Sequence[tuple[str, float]], name: str) -> Row:
+def run_recording(rules: Sequence[tuple[str, float]], recording: Recording) -> Row:
+    """How long its known lines are followed, on the mean, and how many components live; nothing without the file."""
+    folder = Path(os.environ.get("TROPHIC_DATA", "../shared/data"))
+    if not folder.is_dir():
+        return {"case": recording.name}
+    x, rate_hz = recording.read(folder)
+    found = ask(rules, np.asarray(x, dtype=np.float64), None, rate_hz, *recording.band_hz)
+    near = [abs(found.track_frequency_hz / line_hz - 1) < recording.tolerance for line_hz in recording.lines_hz]
+    return {
+        "case": recording.name,
+        "presence": float(np.mean([(found.alive & here).any(axis=1).mean() for here in near])),
+        "n_living_mean": float(found.alive.sum(axis=1).mean()),
+    }
+
+
+def run_packaged(rules: Sequence[tuple[str, float]], name: str) -> Row:
     """The two records that ship with the package: which of the known rhythms live at the end."""
     year_s = 365.25 * 86400.0
     load, known = {
@@ -175,8 +202,10 @@ def ask(
 def work(item: tuple[Variant, str, int]) -> Row:
     """One variant on one draw; scores that are compared across draws are made finite."""
     variant, case, seed = item
+    if case in RECORDED:
+        return {"variant": variant.rule} | run_recording(variant.change, RECORDED[case])
     if case not in CASES:
-        return {"variant": variant.rule} | run_real(variant.change, case)
+        return {"variant": variant.rule} | run_packaged(variant.change, case)
     row = evaluate_one(partial(ask, variant.change), case, seed)
     errors = np.array([value for key, value in row.items() if key.startswith("error_crlb")])
     errors = errors[np.isfinite(errors)]

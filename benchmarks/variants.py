@@ -70,7 +70,9 @@ VARIANTS = (
     _of("adults do not starve before their reserve is gone", starve=0.0),
     _of("larvae live for nothing", larva_upkeep=0.0),
     _of("larvae may be in debt", larva_debt=OFF),
+    _of("no ghosts", ghost=0.0),
     # social life
+    _of("no predation", predation=0.0),
     _of("no exclusion", exclusion=0.0),
     _of("no usurpation", usurp=0.0),
     _of("no fission", light_mass=0.0),

@@ -142,5 +142,5 @@ def save(b, income, step, rules):
         cap *= price(b, rules)
     else:
         cost = (rules.upkeep + rules.leak * b.reserve) * b.gamma
-    b.reserve += income - cost * step
+    b.reserve += income - cost * step * (1.0 + rules.predation * b.overlap * b.overlap)
     b.reserve = min(b.reserve, cap)

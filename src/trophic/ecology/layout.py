@@ -108,6 +108,7 @@ RULE_TABLE: dict[str, tuple[float, str]] = {
     "larva_upkeep": (0.5, "cost of living of a larva, nats per time constant"),
     "light_doubt": (1.0, "a larva born with mass m must earn, and pays, 1 + this/m times as much"),
     "larva_debt": (2.0, "a larva dies below minus this many nats"),
+    "ghost": (4.0, "power over posterior noise below which a larva is a ghost, and a heavy adult in units of U_on/4"),
     "ring": (0.5, "part of the power in a branch's own neighbourhood that counts as background"),
     "floor": (1e-6, "thermal floor of the background, part of the input power"),
     "light_mass": (25.0, "below this mass an adult is a generalist: finer listeners still hear its band"),
@@ -123,6 +124,7 @@ RULE_TABLE: dict[str, tuple[float, str]] = {
     "usurp": (2.0, "a light newcomer retunes a heavy adult within this many gamma"),
     "reserve_share": (1.0, "r_0: what the environment keeps of the flux"),
     "market_periods": (8.0, "time scale of the market, in periods"),
+    "predation": (8.0, "extra cost of living under a stronger branch"),
 }
 
 RULES = np.dtype([(name, "f8") for name in ("omega_min", "omega_max", "budget", *RULE_TABLE)])

@@ -169,8 +169,8 @@ def settle_colony(k, hot, branches, shared, joint, step, rules):
 
 
 @njit(cache=True, nogil=True)
-def judge(k, hot, branches, shared, rules):
-    """Merge with a rival, promote the solvent larva, let the insolvent die."""
+def judge(k, hot, branches, posterior, shared, rules):
+    """Merge with a rival, promote the solvent larva, let the insolvent and the ghosts die."""
     b = branches[k]
     if b.omega <= rules.omega_min or b.omega >= rules.omega_max:
         die(k, hot, branches, shared, -1)
@@ -184,24 +184,28 @@ def judge(k, hot, branches, shared, rules):
         else:
             absorb(rival, k, False, hot, branches, shared)
         return
+    phasor_power = 2.0 * b.gain_yy
     if b.status == LARVA:
+        ghost = b.age_s * b.gamma_birth > 2.0 and phasor_power < rules.ghost * posterior
         if b.reserve > rules.adult_nats * evidence.price(b, rules) and b.host == 0:
             promote(k, hot, branches, shared, rules)
             usurp(k, hot, branches, shared, rules)
-        elif b.reserve < -rules.larva_debt:
+        elif b.reserve < -rules.larva_debt or ghost:
             die(k, hot, branches, shared, -1)
         return
-    if b.reserve < rules.starve * rules.adult_nats:
-        starve(k, hot, branches, shared, rules)
+    insolvent = b.reserve < rules.starve * rules.adult_nats
+    ghost = b.omega > 2.0 * rules.light_mass * b.gamma and phasor_power < rules.ghost * posterior
+    if insolvent or ghost:
+        starve(k, insolvent, hot, branches, shared, rules)
 
 
 @njit(cache=True, nogil=True)
-def starve(k, hot, branches, shared, rules):
+def starve(k, may_shed, hot, branches, shared, rules):
     """Burn mass before dying: half the mass for a new loan, while there is mass and still something to hear."""
     b = branches[k]
     lightest = b.omega / (2.0 * rules.m_min)
     something = b.gain_ey > -0.5 * b.gain_yy  # <zeta y> above half of <y^2>
-    if something and b.gamma < 0.99 * lightest and b.overlap < 0.5:
+    if may_shed and something and b.gamma < 0.99 * lightest and b.overlap < 0.5:
         set_gamma(k, min(2.0 * b.gamma, lightest), hot, branches, shared)
         b.reserve = 0.5 * rules.adult_nats
         return
@@ -251,7 +255,7 @@ def live(k, hot, sums, branches, soil, bank, shared, rules):
         gamma = min(gamma, b.gamma_birth)
     set_gamma(k, gamma, hot, branches, shared)
     tuning.cohere(b, hot[Y, k], hot[V, k], power, time, step, rules)
-    judge(k, hot, branches, shared, rules)
+    judge(k, hot, branches, posterior, shared, rules)
 
 
 @njit(cache=True, nogil=True)
