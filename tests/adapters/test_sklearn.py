@@ -1,4 +1,4 @@
-"""The transformer under scikit-learn's own checks, and against `trophic.run`."""
+"""The estimators under scikit-learn's own checks, and against `trophic.run`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ from sklearn.preprocessing import StandardScaler  # noqa: E402
 from sklearn.utils.estimator_checks import parametrize_with_checks  # noqa: E402
 
 import trophic  # noqa: E402
-from trophic.adapters.sklearn import EcologyTransformer  # noqa: E402
+from trophic.adapters.sklearn import NOT_FOR_STREAMS, EcologyTransformer, NetworkForecaster  # noqa: E402
 
 TRANSFORMER = EcologyTransformer(f_min_hz=0.05, f_max_hz=0.45, n_branches=2)
 
 
-@parametrize_with_checks([TRANSFORMER])
+@parametrize_with_checks(
+    [TRANSFORMER, NetworkForecaster()],
+    expected_failed_checks=lambda e: NOT_FOR_STREAMS if isinstance(e, NetworkForecaster) else {},
+)
 @pytest.mark.filterwarnings("ignore")
 def test_its_own_checks(estimator: Any, check: Any) -> None:
     check(estimator)
@@ -51,3 +54,23 @@ def test_the_band_is_that_of_the_rows() -> None:
     assert (found.model_.f_min_hz, found.model_.f_max_hz) == (0.1, 4.5)
     with pytest.raises(ValueError, match="the record is too short"):
         EcologyTransformer().fit(np.zeros((10, 1)))
+
+
+def test_forecasts_are_those_of_the_model() -> None:
+    rng = np.random.default_rng(0)
+    x = np.stack([np.sin(0.3 * np.arange(700)), rng.normal(size=700)], axis=1)
+    x[100:110, 1] = np.nan
+    at_once, in_parts = NetworkForecaster(horizon=4).fit(x[:600]), NetworkForecaster(horizon=4).fit(x[:100])
+    in_parts.partial_fit(x[100:350]).partial_fit(x[350:600])
+    assert in_parts.state_.equals(at_once.state_)
+    model = trophic.Forecaster(n_inputs=2, horizons=(1, 4))
+    info = model.advance(model.init(0), trophic.Chunk(x, sample_period_s=1.0))
+    np.testing.assert_array_equal(at_once.predict(x[600:]), info.forecast[600:, :, 1])
+    found = at_once.transform(x[600:])
+    assert at_once.get_feature_names_out().tolist()[:4] == ["x0_forecast", "x0_lower", "x0_upper", "x0_surprise"]
+    np.testing.assert_array_equal(found[:, 4], info.forecast[600:, 1, 1])
+
+
+def test_a_bad_horizon_is_named() -> None:
+    with pytest.raises(ValueError, match=r"horizon must be in 1\.\.512"):
+        NetworkForecaster(horizon=0).fit(np.zeros((20, 1)))
