@@ -152,3 +152,28 @@ def test_memory_of_a_noisy_shift_register_and_of_a_leaky_neuron() -> None:
     for t in range(1, len(u)):
         x[t] = 0.8 * x[t - 1] + u[t]
     assert np.allclose(memory_curve(x[:, None], u, 6), 0.36 * 0.64 ** np.arange(1, 7), atol=0.02)
+
+
+@pytest.mark.parametrize(("protection", "same"), [("shares", False), ("ghosts", True)])
+def test_a_silent_head_does_not_hear_edges_born_since(protection: str, same: bool) -> None:
+    """An edge put into a block that a silent head reads changes its answer, unless it reads its ghost."""
+    model = Network(
+        n_inputs=2, n_targets=2, n_blocks=2, block_size=6, wiring="own", protection=protection, plasticity="none",
+        structure="none", map="none", precision="float64",
+    )  # fmt: skip
+    rng = np.random.default_rng(0)
+    u = rng.standard_normal((900, 2))
+    y = np.stack([u[:, 0] ** 2, u[:, 1]], axis=1)
+    y[500:, 0] = np.nan
+    y[:500, 1] = np.nan
+    learner = Trophic(model, 0)
+    learner.feed(u[:600], y[:600])
+    twin = Trophic(model, 0)
+    twin.state, twin.n_fed = learner.state.copy(), 600
+    twin.state.slots[0, 1] = 1
+    twin.state.weights[0, 1] = rng.standard_normal((6, 6))
+    twin.state.edges["born"][0, 1] = twin.state.shared["step"][0]
+    heard, with_edge = (each.feed(u[600:], y[600:]) for each in (learner, twin))
+    difference = np.abs(heard[:, 0] - with_edge[:, 0]).max()
+    assert difference < 1e-12 if same else difference > 0.1
+    assert np.std(heard[:, 0] - u[600:, 0] ** 2) < 0.7 * np.std(u[600:, 0] ** 2)

@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from trophic.engines.native import inlined, vectorised
+from trophic.engines.native import inlined, native, vectorised
 from trophic.network.layout import BIAS, CREDIT, SLOPE, TRACE, X_OLD, X
 
 
@@ -125,6 +125,38 @@ def drive(j, inputs, net, p):
             p[k] += v[k]
 
 
+@native
+def haunt(h, inputs, net, rules):
+    """The step of a silent head's ghost: the network with the edges that there were when the head fell silent."""
+    real = net.neurons.dtype.type
+    size = net.weights.shape[2]
+    now, before = net.ghosts[h, 0], net.ghosts[h, 1]
+    for k in range(now.shape[0]):
+        before[k] = now[k]
+    leak = real(rules.leak)
+    v = net.spare[0]
+    for j in range(net.slots.shape[0]):
+        p = now[j * size : (j + 1) * size]
+        for k in range(size):
+            p[k] = net.neurons[BIAS, j * size + k]
+        for f in range(net.feeds.shape[1]):
+            channel = net.feeds[j, f]
+            if channel >= 0:
+                for k in range(size):
+                    p[k] += net.input_weights[j, f, k] * inputs[channel]
+        for s in range(net.slots.shape[1]):
+            i = net.slots[j, s]
+            if i >= 0 and net.edges[j, s].born <= net.heads[h].silent:
+                heard(net.weights[j, s], before[i * size : (i + 1) * size], v)
+                for k in range(size):
+                    p[k] += v[k]
+        for k in range(size):
+            p[k] = (real(1.0) - leak) * before[j * size + k] + leak * math.tanh(p[k])
+    if rules.noise > 0.0:
+        for k in range(now.shape[0]):
+            now[k] += real(rules.noise * normal(net.shared[0].seed, net.shared[0].step, k))
+
+
 @inlined
 def forward(inputs, net, choice, rules):
     """One step of all blocks on the scaled ``inputs`` (C,); leaves z = [x; u; 1] in ``net.features``."""
@@ -148,6 +180,9 @@ def forward(inputs, net, choice, rules):
     if rules.noise > 0.0:
         for k in range(n):
             neurons[X, k] += real(rules.noise * normal(shared.seed, shared.step, k))
+    for h in range(net.ghosts.shape[0]):
+        if net.heads[h].silent > 0:
+            haunt(h, inputs, net, rules)
     for k in range(n):
         net.features[k] = neurons[X, k]
     for c in range(inputs.shape[0]):

@@ -21,7 +21,7 @@ from trophic.network import (
     structure,
     trophic_map,
 )
-from trophic.network.layout import NO_STRUCTURE
+from trophic.network.layout import NO_PROTECTION, NO_STRUCTURE
 
 SETTLE = 16  # samples before anything is learned: the units of the channels are not known yet
 
@@ -102,7 +102,7 @@ def learn(good, net, choice, rules):
     readout.learn(net, rules)
     learn_horizons(good, net)
     credit.learn_feedback(net, choice, rules)
-    if choice.protection == 1:
+    if choice.protection != NO_PROTECTION:
         protection.update(net, choice, rules)
     trophic_map.update(net, choice, rules)
     plasticity.update(net, choice, rules)

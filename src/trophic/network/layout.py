@@ -20,7 +20,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "plasticity": ("none", "published", "published_code", "gated"),
     "structure": ("none", "published", "gated", "confirmed"),
     "homeostasis": ("none", "published"),
-    "protection": ("none", "shares"),
+    "protection": ("none", "shares", "ghosts"),
     "scaling": ("none", "running"),
 }
 NLMS, BLOCK_RLS, RLS = range(3)
@@ -30,6 +30,7 @@ PUBLISHED_TRACE, CODE_TRACE, MATCHED, RFLO = range(4)
 NO_MAP, PUBLISHED_MAP, CODE_MAP, SIGNED_MAP = range(4)
 NO_PLASTICITY, HEBB_OJA, HEBB_OJA_CODE, GATED_PLASTICITY = range(4)
 NO_STRUCTURE, PUBLISHED_STRUCTURE, GATED, CONFIRMED = range(4)
+NO_PROTECTION, SHARES, GHOSTS = range(3)
 CHOICE = np.dtype([(name, "i8") for name in (*CHOICES, "labelled", "n_inputs")])
 
 RANK = 8  # of the sketches of a block's credit and trace; a constant so that a map tile stays in registers
@@ -112,6 +113,7 @@ HEAD = np.dtype(
         ("target_power", "f8"),
         ("active", "i8"),
         ("was_active", "i8"),
+        ("silent", "i8"),  # step at which it fell silent, if it hears with its ghost; 0 otherwise
     ]
 )
 CHANNEL = np.dtype(
@@ -173,6 +175,7 @@ class Net(NamedTuple):
     output: NDArray[np.floating]  # (H horizons,) R z
     error: NDArray[np.floating]  # (H,) R z - y, 0 where there is no target
     shares: NDArray[np.float64]  # (H, B, 2) mean and variance of what a block contributes to a head
+    ghosts: NDArray[np.floating]  # (H, 2, N) x now and before, without the edges born since a head fell silent
     sketches: NDArray[np.floating]  # (2, B, l, RANK) of credit and of trace
     spare: NDArray[np.floating]  # (l, l) room for one block's change
     candidates: NDArray[np.int64]  # (B, C) sending block

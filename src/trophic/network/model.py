@@ -152,6 +152,8 @@ class Network(Model[NetworkState, NetworkInfo]):
             raise ValueError(f"structure={self.structure!r} needs map='signed', got {self.map!r}")
         if self.structure == "published" and self.map not in ("published", "published_code"):
             raise ValueError(f"structure='published' needs map='published' or 'published_code', got {self.map!r}")
+        if self.protection == "ghosts" and self.engine != "native":
+            raise ValueError(f"engine must be 'native' with protection='ghosts', got {self.engine!r}")
         if self.n_candidates > self.n_blocks:
             raise ValueError(f"n_candidates must be in 0..n_blocks = {self.n_blocks}, got {self.n_candidates}")
         if self.n_candidates and self.map != "signed":

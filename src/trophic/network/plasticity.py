@@ -21,6 +21,7 @@ import math
 
 from trophic.engines.native import inlined, native, vectorised
 from trophic.network.layout import CREDIT, FEEDBACK, GATED_PLASTICITY, HEBB_OJA, HEBB_OJA_CODE, SLOPE, TRACE, X_OLD, X
+from trophic.network.protection import last_silence
 
 
 @vectorised
@@ -72,8 +73,9 @@ def gated(net, rules):
     n_blocks, size = net.slots.shape[0], net.weights.shape[2]
     neurons = net.neurons
     leaky = net.eligibility.shape[0] > 0
+    last = last_silence(net)
     for j in range(n_blocks):
-        amount = rules.rate * shared.gate * net.blocks[j].plastic
+        free = rules.rate * shared.gate
         first = j * size
         power = float(squared_norm(neurons[CREDIT], first, size))
         for s in range(net.slots.shape[1]):
@@ -81,6 +83,7 @@ def gated(net, rules):
             if i < 0:
                 continue
             edge = net.edges[j, s]
+            amount = free if edge.born > last else free * net.blocks[j].plastic
             if not leaky:
                 square = power * float(squared_norm(neurons[TRACE], i * size, size))
                 edge.scale = change_scale(edge, square, amount, rules)

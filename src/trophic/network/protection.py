@@ -7,6 +7,10 @@ a target now depends on is less plastic and hears fewer new blocks:
 
 A block's activity is also that of the blocks it hears, so these count as much as it does, and so on up the wires.
 
+With "shares" that is all. With "ghosts" a block may hear what it likes: every silent head keeps an activity of its own,
+that of the network with the edges it had when the head fell silent (`dynamics.haunt`), and reads it until it has a
+target again. Only edges of that time are less plastic; the cost is a forward step more for each silent head.
+
 When a head goes inactive its weights to blocks with less than half the average share are removed, and their mean
 goes into its bias: what it does not need cannot be spoilt.
 """
@@ -14,7 +18,7 @@ goes into its bias: what it does not need cannot be spoilt.
 from __future__ import annotations
 
 from trophic.engines.native import native
-from trophic.network.layout import X
+from trophic.network.layout import GHOSTS, X
 
 EVERY = 4  # samples between two looks at the shares
 REST = 0.002  # rate of their means, per look
@@ -62,15 +66,28 @@ def settle(net, h, n_inputs):
 
 
 @native
+def last_silence(net):
+    """Step at which the last of the heads that have ghosts fell silent; without ghosts no edge is too young."""
+    if net.ghosts.shape[0] == 0:
+        return 1 << 62
+    last = 0
+    for h in range(net.ghosts.shape[0]):
+        last = max(last, net.heads[h].silent)
+    return last
+
+
+@native
 def up_the_wires(net):
     """A block counts as much as any block that hears it."""
+    last = last_silence(net)
     changed = True
     while changed:
         changed = False
         for j in range(net.slots.shape[0]):
             for s in range(1, net.slots.shape[1]):
                 i = net.slots[j, s]
-                if i >= 0 and net.blocks[i].plastic < net.blocks[j].plastic:
+                old = net.edges[j, s].born <= last
+                if i >= 0 and old and net.blocks[i].plastic < net.blocks[j].plastic:
                     net.blocks[i].plastic = net.blocks[j].plastic
                     changed = True
 
@@ -88,6 +105,12 @@ def update(net, choice, rules):
         head = net.heads[h]
         if head.was_active == 1 and head.active == 0:
             settle(net, h, choice.n_inputs)
+            if choice.protection == GHOSTS:
+                head.silent = net.shared[0].step
+                for k in range(net.neurons.shape[1]):
+                    net.ghosts[h, 0, k] = net.neurons[X, k]
+        if head.active == 1:
+            head.silent = 0
         head.was_active = head.active
         if head.active == 0:
             total = total_variance(net, h)

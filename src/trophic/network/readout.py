@@ -51,9 +51,13 @@ def dot(a, b, n):
 
 @inlined
 def predict(net):
-    """Fills ``net.output`` with R z of all heads."""
+    """Fills ``net.output`` with R z of all heads; a silent one with a ghost reads that."""
     for h in range(net.readout.shape[0]):
         net.output[h] = dot(net.readout[h], net.features, net.features.shape[0])
+    n = net.neurons.shape[1]
+    for h in range(net.ghosts.shape[0]):
+        if net.heads[h].silent > 0:
+            net.output[h] += dot(net.readout[h], net.ghosts[h, 0], n) - dot(net.readout[h], net.features, n)
 
 
 @vectorised

@@ -59,6 +59,7 @@ class NetworkState(State):
     output: NDArray[np.floating]
     error: NDArray[np.floating]
     shares: NDArray[np.float64]
+    ghosts: NDArray[np.floating]
     sketches: NDArray[np.floating]
     spare: NDArray[np.floating]
     candidates: NDArray[np.int64]
@@ -158,6 +159,7 @@ def _heads(model: Network, constants: np.void, rng: np.random.Generator) -> Arra
         "output": np.zeros(heads * ahead, dtype=real),
         "error": np.zeros(heads, dtype=real),
         "shares": np.zeros((heads, model.n_blocks, 2)),
+        "ghosts": np.zeros((heads if model.protection == "ghosts" else 0, 2, n), dtype=real),
         "past": np.zeros((longest if ahead > 1 else 0, 2, parts * part), dtype=real),
         "issued": np.zeros((longest, heads * ahead)),
         "horizons": np.array(model.horizons, dtype=np.int64),

@@ -63,7 +63,8 @@ def best_candidate(net, j, threshold, rules):
         i = net.candidates[j, c]
         if i == j or connected(net.slots, j, i) or on_trial(net, j, i):
             continue
-        z = net.blocks[j].plastic * pair_evidence(net, j, c, rules)
+        open_to_news = net.blocks[j].plastic if net.ghosts.shape[0] == 0 else 1.0
+        z = open_to_news * pair_evidence(net, j, c, rules)
         if z >= best:
             best = z
             found = c
