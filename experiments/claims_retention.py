@@ -140,10 +140,11 @@ def there_and_back_table() -> list[str]:
 
 
 N_BLOCKS, N_SAMPLES, N_PROBE = 32, 20_000, 4_000
-HEADS: dict[str, Any] = {"n_inputs": N_BLOCKS, "n_targets": 3, "n_blocks": N_BLOCKS, "wiring": "own"}
+HEADS: dict[str, Any] = {"n_inputs": N_BLOCKS, "n_targets": 3, "n_blocks": N_BLOCKS, "n_slots": 3, "wiring": "own"}
 WIRED: dict[str, Callable[[int], Any]] = {
-    "default with protection": lambda seed: Trophic(Network(**HEADS, protection="shares"), seed),
-    "default": lambda seed: Trophic(Network(**HEADS), seed),
+    "protection by ghosts": lambda seed: Trophic(Network(**HEADS, protection="ghosts"), seed),
+    "protection by shares": lambda seed: Trophic(Network(**HEADS, protection="shares"), seed),
+    "default, no protection": lambda seed: Trophic(Network(**HEADS), seed),
     "default, frozen": lambda seed: Trophic(frozen(Network(**HEADS)), seed),
     "paper": lambda seed: Trophic(Network.published("paper", **HEADS), seed),
     "code": lambda seed: Trophic(Network.published("code", **HEADS), seed),
