@@ -20,15 +20,17 @@ from trophic.network.model import Network
 from trophic.signals.chaos import lorenz, mackey_glass, narma10
 
 Array = NDArray[np.float64]
-SEEDS = range(10_010, 10_015)  # the five before these were looked at when the constants below were chosen
+SEEDS = range(10_020, 10_028)  # those before these were looked at when the constants below were chosen
 N_SAMPLES, SCORED = 8_000, 2_000
 # what forecasts want: a longer memory, a small input, calm plasticity, a readout that forgets and is hardly bound
 DYNAMICS = (("self_radius", 0.9), ("bias", 0.2), ("rate", 1e-3))
+MEMORY = (("forgetting", 0.999),)
 READOUTS: dict[str, dict[str, Any]] = {
-    "rls": {"readout": "rls", "precision": "float64", "rules": (("forgetting", 0.999), ("prior", 1e6))},
-    "block_rls": {"readout": "block_rls", "precision": "float64", "rules": (("forgetting", 0.999), ("prior", 1e4))},
+    "rls": {"readout": "rls", "precision": "float64", "rules": (*MEMORY, ("prior", 1e6), ("prior_cap", 1e6))},
+    "block_rls": {"readout": "block_rls", "precision": "float64", "rules": (*MEMORY, ("prior", 1e4))},
 }
-GAIN = {"Mackey-Glass 17": 0.3, "Lorenz": 0.3, "NARMA-10": 0.05}  # of the input, in its deviations; ours and the ESNs'
+# of the input, in its deviations; ours and the ESNs': the best of .05, .1, .2, .3 for the ESN on seeds 0..5
+GAIN = {"Mackey-Glass 17": 0.2, "Lorenz": 0.2, "NARMA-10": 0.05}
 
 
 def series(task: str, seed: int) -> tuple[Array, Array]:
@@ -78,7 +80,7 @@ def compare(task: str, n_units: int) -> dict[str, Array]:
     errors = {}
     for name, make in learners(task, n_units).items():
         of_seeds = []
-        for seed in SEEDS:
+        for seed in SEEDS if n_units == 256 else SEEDS[:5]:
             u, y = series(task, seed)
             of_seeds.append(page.nrmse(make(seed).feed(u, y)[-SCORED:], y[-SCORED:]))
         errors[name] = np.array(of_seeds)
@@ -107,7 +109,7 @@ def main() -> None:
         row = [f"{ours_} / {theirs}", "" if np.isnan(asked) else f"<= {asked}"]
         rows.append([*row, *("" if np.isnan(r) else f"{r:.2f}" for r in ratios)])
     lines += page.table(["", "asked", *(f"{task}, {n}" for task, n in found)], rows)
-    page.write("claims_forecasting", "Forecasts one step ahead", lines, SEEDS)
+    page.write("claims_forecasting", "Forecasts one step ahead", ["Five seeds with 512 units.", "", *lines], SEEDS)
 
 
 if __name__ == "__main__":
