@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from trophic.runtime.clock import Clock
 from trophic.runtime.contract import Chunk
-from trophic.runtime.guard import admit
+from trophic.runtime.guard import admit, is_measurement
 
 
 def admit_rows(clock: Clock, chunk: Chunk) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -16,10 +16,9 @@ def admit_rows(clock: Clock, chunk: Chunk) -> tuple[NDArray[np.bool_], NDArray[n
     Every row of a regular stream is a sample: time goes on where a sensor fails. A row of an irregular stream that
     no channel could use is none: nothing says that anything happened then.
     """
-    finite = np.isfinite(chunk.values)
-    if chunk.times_s is None and len(chunk) and finite.all():
+    good = is_measurement(chunk.values)
+    if chunk.times_s is None and len(chunk) and good.all():
         _admit_all(clock, chunk)
-        good = np.asarray(finite, dtype=bool)
     else:
         good = np.zeros(chunk.values.shape, dtype=bool)
         for c in range(clock.n_channels):

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from trophic.runtime.clock import Clock
 from trophic.runtime.contract import Chunk
 
-#: Magnitude from which a number is a mark for "missing" (9.97e36, 1e37, 1e38, 3.4e38) and no measurement.
+#: Magnitude from which a number is a mark for "missing" (9.97e36, 1e37, 1e38, 3.4e38) and no measurement. One such
+#: number, taken for a sample, would outweigh all that was learned for hundreds of time constants.
 NO_MEASUREMENT = 1e36
 
 
@@ -92,10 +93,21 @@ def admit(clock: Clock, chunk: Chunk, channel: int = 0) -> Admitted:
     return admitted
 
 
+def is_measurement(values: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Where a number is a measurement: not NaN, not infinite, no mark for "missing".
+
+    Examples
+    --------
+    >>> is_measurement(np.array([1e35, np.nan, -np.inf, 1e38]))
+    array([ True, False, False, False])
+    """
+    return np.asarray(np.abs(values) < NO_MEASUREMENT, dtype=bool)
+
+
 def without_marks(chunk: Chunk) -> Chunk:
     """``chunk`` with NaN where a number says that there is no measurement: from `NO_MEASUREMENT` on, either sign.
 
-    One such number, taken for a sample, would outweigh all that was learned for hundreds of time constants.
+    `admit` lets none pass; this keeps them out of what is reported of the signal as well.
 
     Examples
     --------
@@ -113,7 +125,7 @@ def without_marks(chunk: Chunk) -> Chunk:
 def _admit_regular(clock: Clock, chunk: Chunk, channel: int, values: NDArray[np.float64]) -> tuple[Admitted, int, int]:
     period_s = chunk.sample_period_s
     assert period_s is not None
-    good = np.isfinite(values)
+    good = is_measurement(values)
     if good.all():
         position = np.arange(len(values), dtype=np.int64)
         dt_s = np.full(len(values), period_s)
@@ -133,7 +145,7 @@ def _admit_irregular(
 ) -> tuple[Admitted, int, int]:
     times_s = np.asarray(chunk.times_s, dtype=np.float64)
     started = clock.last_index[channel] >= 0
-    usable = np.isfinite(values) & np.isfinite(times_s)
+    usable = is_measurement(values) & np.isfinite(times_s)
     position = np.arange(len(values), dtype=np.int64)
     n_bad = n_late = 0
     if not usable.all():
