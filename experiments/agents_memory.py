@@ -1,4 +1,4 @@
-"""Where hidden plasticity must prove itself: ``python -m experiments.agents_memory`` [--rows NAME ...].
+"""Where hidden plasticity must prove itself: ``python -m experiments.agents_memory``.
 
 What matters is hidden, so the present observation does not suffice. Beside each plastic agent stands its twin with a
 fixed reservoir: the same neurons, wiring, inputs and critic, and only the actor's heads learn. Leaky neurons (a < 1)

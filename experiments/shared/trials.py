@@ -61,22 +61,30 @@ def train(make_env: Callable[[], Any], model: Any, seed: int, n_episodes: int) -
 def of_row(
     name: str, row: str, make_env: Callable[[], Any], model: Any, n_episodes: int, seeds: Iterable[int] = SEEDS
 ) -> list[Trial]:
-    """The trials of a row: run, and kept in ``out/<name>``; or, if ``--rows`` names others, those kept there."""
+    """The trials of a row, which are kept in ``out/<name>``.
+
+    All are run; with ``--rows NAME ...`` those of these rows, with ``--missing`` those that are not kept there, and the
+    others are read. ``--seeds N`` takes the first N seeds only.
+    """
+    seeds = list(seeds)
+    if "--seeds" in sys.argv:
+        seeds = seeds[: int(sys.argv[sys.argv.index("--seeds") + 1])]
     path = Path("out") / name / f"{row.replace('/', '-')}.json"
-    if "--rows" in sys.argv and row not in sys.argv[sys.argv.index("--rows") + 1 :]:
-        return _read(path, model)
-    trials = []
-    for seed in seeds:
+    wanted = sys.argv[sys.argv.index("--rows") + 1 :] if "--rows" in sys.argv else [row]
+    trials = [] if row in wanted and "--missing" not in sys.argv else _kept(path, model)
+    if row not in wanted:
+        return trials
+    for seed in sorted(set(seeds) - {trial.seed for trial in trials}):
         trials.append(train(make_env, model, seed, n_episodes))
         done = trials[-1]
         print(f"{row}, seed {seed}: last {WINDOW} {done.last():.1f}, {done.seconds:.0f} s", flush=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    kept = [[t.seed, t.returns.tolist(), t.steps.tolist(), t.seconds] for t in trials]
-    path.write_text(json.dumps({"model": model.to_json(), "trials": kept}), encoding="utf-8")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        kept = [[t.seed, t.returns.tolist(), t.steps.tolist(), t.seconds] for t in trials]
+        path.write_text(json.dumps({"model": model.to_json(), "trials": kept}), encoding="utf-8")
     return trials
 
 
-def _read(path: Path, model: Any) -> list[Trial]:
+def _kept(path: Path, model: Any) -> list[Trial]:
     """Kept trials, if they are of this very model."""
     if not path.exists():
         return []

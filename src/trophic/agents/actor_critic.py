@@ -42,6 +42,8 @@ class ActorCritic(ActingModel[ActorCriticState]):
         With "none" the populations are fixed reservoirs and only readouts learn; "published" is gated Hebb-Oja.
     step : {"variance", "bounded", "nlms"}
         Changes in units of each synapse's own past changes, one bounded step for all (ObGD), or normalised heads.
+    structure : {"none", "reward"}
+        Keep the random wiring, or let edges be born and replaced by the evidence of reward.
     transients : bool
         Sense the change of every observation beside its level, each in its own unit.
     horizon : int
@@ -92,6 +94,7 @@ class ActorCritic(ActingModel[ActorCriticState]):
     feedback: str = "learned"
     plasticity: str = "local"
     step: str = "variance"
+    structure: str = "none"
     transients: bool = False
     horizon: int = 0
     precision: str = "float32"
@@ -115,6 +118,8 @@ class ActorCritic(ActingModel[ActorCriticState]):
             value = getattr(self, name)
             if value not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+        if self.structure == "reward" and self.plasticity != "local":
+            raise ValueError(f"structure='reward' needs plasticity='local', got {self.plasticity!r}")
         for name, value in self.rules:
             if name not in RULE_TABLE:
                 raise ValueError(f"rules has no constant named {name!r}; known are {', '.join(RULE_TABLE)}")
@@ -131,7 +136,7 @@ class ActorCritic(ActingModel[ActorCriticState]):
         >>> ActorCritic.local(n_observations=8, n_actions=4).critic
         'td'
         """
-        rules = {"actor_rate": 3e-4, "critic_trace": 0.8, **dict(parameters.pop("rules", ()))}
+        rules = {"actor_rate": 3e-4, "critic_trace": 0.8, "surprise_clip": 1e6, **dict(parameters.pop("rules", ()))}
         return cls(**{"critic": "td", "critic_blocks": 4, **parameters, "rules": tuple(rules.items())})
 
     @classmethod

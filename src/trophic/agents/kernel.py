@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import math
 
-from trophic.agents import critic, hebbian, normaliser, policy, population, traces
-from trophic.agents.layout import HEBB_OJA, LSTD, TRACE, X_NEXT, X
+from trophic.agents import critic, hebbian, normaliser, policy, population, structure, traces
+from trophic.agents.layout import EPS, HEBB_OJA, LSTD, TRACE, X_NEXT, X
 from trophic.engines.native import entry, native
 
 
@@ -91,6 +91,14 @@ def skip(observation, ended, net, choice, rules, transients, horizon):
 
 
 @native
+def grow(pop, shared, delta, keep, rules):
+    """Births in a population that has a map."""
+    if pop.power.shape[0] > 0:
+        leaky = pop.recurrent.shape[0] > EPS
+        shared.births += structure.update(pop, delta, keep, leaky, shared.updates, rules)
+
+
+@native
 def learn(net, choice, rules, reward, terminated):
     """What the transition from x(t) to x(t+1) teaches."""
     real = net.z.dtype.type
@@ -103,6 +111,7 @@ def learn(net, choice, rules, reward, terminated):
     delta = reward + discount * float(net.critic.output[0, 0]) - value
     shared.td_error = delta
     annealed = 1.0 / (1.0 + rules.annealing * (shared.episode - 1))
+    shared.surprise += max(1.0 - rules.surprise_decay, 1.0 / shared.updates) * (delta * delta - shared.surprise)
     keep = real(rules.discount * rules.critic_trace)
     leak = real(rules.leak)
     if choice.critic == LSTD:
@@ -110,12 +119,14 @@ def learn(net, choice, rules, reward, terminated):
     else:
         net.critic.output[1, 0] = 1
         total = traces.gather(net.critic, net.z[0], choice, keep, leak)
+        grow(net.critic, shared, delta, keep, rules)
         traces.move(net.critic, delta, rules.critic_rate * annealed, total, shared.updates, choice, rules)
-    shared.surprise += max(1.0 - rules.surprise_decay, 1.0 / shared.updates) * (delta * delta - shared.surprise)
     most = rules.surprise_clip * math.sqrt(shared.surprise)
     delta = min(most, max(-most, delta))
     policy.gradient(net.actor, choice, net.action, delta, rules.entropy)
-    total = traces.gather(net.actor, net.z[0], choice, real(rules.discount * rules.actor_trace), leak)
+    keep = real(rules.discount * rules.actor_trace)
+    total = traces.gather(net.actor, net.z[0], choice, keep, leak)
+    grow(net.actor, shared, delta, keep, rules)
     traces.move(net.actor, delta, rules.actor_rate * annealed, total, shared.updates, choice, rules)
 
 

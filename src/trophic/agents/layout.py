@@ -17,12 +17,14 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "plasticity": ("none", "local", "published"),
     "step": ("variance", "bounded", "nlms"),
     "policy": ("softmax", "gaussian"),
+    "structure": ("none", "reward"),
 }
 TD, LSTD = range(2)
 FIXED, LEARNED, SYMMETRIC = range(3)
 NO_PLASTICITY, LOCAL, HEBB_OJA = range(3)
 BY_VARIANCE, BOUNDED, NLMS = range(3)
 SOFTMAX, GAUSSIAN = range(2)
+NO_STRUCTURE, BY_REWARD = range(2)
 CHOICE = np.dtype([(name, "i8") for name in CHOICES])
 
 # Constants: name -> (default, lowest, highest, meaning).
@@ -46,6 +48,11 @@ RULE_TABLE: dict[str, tuple[float, float, float, str]] = {
     "hebb": (1e-3, 0.0, 10.0, "eta_h of the published plasticity"),
     "oja": (1e-3, 0.0, 10.0, "eta_o of the published plasticity"),
     "decay": (1e-5, 0.0, 1.0, "eta_d of the published plasticity"),
+    "map_rate": (5e-4, 0.0, 1.0, "beta: forgetting of the map of pairs, per transition"),
+    "threshold": (4.0, 0.0, 1e6, "evidence z at which an edge is born"),
+    "period": (1000.0, 1.0, 1e12, "transitions between births"),
+    "warm_up": (5000.0, 0.0, 1e12, "transitions before the first"),
+    "grace": (5000.0, 0.0, 1e12, "an edge younger than this keeps its slot"),
     "recurrent_gain": (0.5, 0.0, 10.0, "standard deviation of recurrent weights, in 1/sqrt(neurons heard)"),
     "input_gain": (1.0, 0.0, 10.0, "the same of input weights, in 1/sqrt(inputs)"),
     "bias": (0.1, 0.0, 10.0, "standard deviation of biases"),
@@ -54,6 +61,8 @@ RULE_TABLE: dict[str, tuple[float, float, float, str]] = {
     "deviation": (0.5, 1e-3, 10.0, "standard deviation of a Gaussian policy before it has learned, in half ranges"),
 }
 RULES = np.dtype([(name, "f8") for name in RULE_TABLE])
+
+RANK = 8  # of the sketches of a block's credit and activity
 
 # rows of the array of neurons; every row ends with an entry for the bias
 NEURON_ROWS = 8
@@ -74,6 +83,7 @@ SHARED = np.dtype(
         ("finished", "i8"),  # and ended
         ("age", "i8"),  # steps of the present episode
         ("n_bad", "i8"),  # transitions not learned from: NaN or infinite
+        ("births", "i8"),  # of edges
         ("skipped", "i8"),  # ill-conditioned updates of the critic that were left out
         ("relax", "f8"),  # 1/beta, or 1 where P has grown to its cap
         ("inflow", "f8"),  # running discounted sum of rewards, whose deviation is the unit of reward
@@ -94,6 +104,11 @@ class Population(NamedTuple):
     feedback: NDArray[np.floating]  # (O, N)
     neurons: NDArray[np.floating]  # (NEURON_ROWS, N + 1)
     output: NDArray[np.floating]  # (2, O) heads, and the gradient g that enters each
+    born: NDArray[np.int64]  # (B, S) transition of birth
+    sketches: NDArray[np.floating]  # (2, B, l, RANK) P and Q; (2, 0, l, RANK) without structure, and so on
+    sketched: NDArray[np.floating]  # (2, B, RANK) this step's
+    pairs: NDArray[np.float64]  # (2, B, B, RANK, RANK) eligibility and map of every pair
+    power: NDArray[np.float64]  # (B, B) n: what ||M||^2 would be by chance
 
 
 class Net(NamedTuple):

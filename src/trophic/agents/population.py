@@ -65,6 +65,8 @@ def forget(pop):
             pop.recurrent[plane] = 0
             pop.inputs[plane] = 0
     pop.readout[E] = 0
+    if pop.power.shape[0] > 0:
+        pop.pairs[0] = 0
 
 
 @inlined

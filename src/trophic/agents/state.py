@@ -14,11 +14,13 @@ from trophic.agents.layout import (
     CHANNEL,
     LSTD_ROWS,
     NEURON_ROWS,
+    RANK,
     SHARED,
     Net,
     Population,
     W,
 )
+from trophic.network import topology
 from trophic.runtime.clock import Clock
 from trophic.runtime.contract import State
 
@@ -37,6 +39,11 @@ class PopulationState(State):
     feedback: NDArray[np.floating]
     neurons: NDArray[np.floating]
     output: NDArray[np.floating]
+    born: NDArray[np.int64]
+    sketches: NDArray[np.floating]
+    sketched: NDArray[np.floating]
+    pairs: NDArray[np.float64]
+    power: NDArray[np.float64]
 
     def population(self) -> Population:
         """The arrays as the kernels take them."""
@@ -112,6 +119,7 @@ def new_population(
     inputs = np.zeros((planes, d + 1, n), dtype=real)
     inputs[W, :d] = constants["input_gain"] / math.sqrt(d) * rng.standard_normal((d, n))
     inputs[W, d] = constants["bias"] * rng.standard_normal(n)
+    mapped = n_blocks if learns and model.structure == "reward" else 0
     return PopulationState(
         slots=slots,
         recurrent=recurrent,
@@ -120,4 +128,9 @@ def new_population(
         feedback=(rng.standard_normal((n_heads, n)) / math.sqrt(n)).astype(real),
         neurons=np.zeros((NEURON_ROWS, n + 1), dtype=real),
         output=np.zeros((2, n_heads), dtype=real),
+        born=np.zeros(slots.shape, dtype=np.int64),
+        sketches=topology.sketches(mapped, size, RANK, rng, real),
+        sketched=np.zeros((2, mapped, RANK), dtype=real),
+        pairs=np.zeros((2, mapped, mapped, RANK, RANK)),
+        power=np.zeros((mapped, mapped)),
     )
