@@ -26,6 +26,7 @@ _TEXT_ERRORS = {
     "column number too high": (_table("time,wind", "{i},{i}"), {"column": "2"}, "available: 'time', 'wind'"),
     "text column": (_table("time,sky,x", "{i},grey,1"), {"column": "sky"}, "does not hold numbers .first value 'grey'"),
     "no numbers at all": (_table("a,b", "x,y"), {}, "no numeric column"),
+    "a column without any value": (_table("a", "nan"), {"sample_rate_hz": 1.0}, "every value of 'a' is missing"),
     "all missing": (_table("time,x,y", "{i},,1"), {"column": "x"}, "'x' holds no finite value in 40 rows"),
     "a word far down": (
         _table("time,x", "{i},1") + "41,oops\n42,1\n",

@@ -61,7 +61,7 @@ def choose(
             f"numeric columns: {numeric}"
         )
     if not any(c.kind == "number" for c in columns):
-        raise SourceError(f"{path}: no numeric column in it (columns: {listing(names)})")
+        raise SourceError(f"{path}: {_nothing(columns)}no numeric column in it (columns: {listing(names)})")
     others = [c for c in columns if c is not chosen]
     time = None
     if time_column is not None:
@@ -82,8 +82,14 @@ def choose(
         and not _is_time_name(c.name.strip().lower())
     )
     if not values:
-        raise SourceError(f"{path}: no numeric column to decompose among {listing(names)}")
+        raise SourceError(f"{path}: {_nothing(columns)}no numeric column to decompose among {listing(names)}")
     return Choice(values, time, tuple(f"column {c.name!r} is left out: it holds text" for c in left_out))
+
+
+def _nothing(columns: Sequence[Column]) -> str:
+    """What to say of columns that might be signals but hold no value at all."""
+    empty = [c.name for c in columns if c.kind == "empty"]
+    return f"every value of {listing(empty)} is missing, and there is " if empty else ""
 
 
 def _time_column(path: Path, columns: Sequence[Column]) -> str:
