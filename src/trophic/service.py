@@ -6,17 +6,18 @@ import atexit
 import gc
 import json
 import math
-import os
 import sys
-from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
 from trophic.output import UsageError
+
+if TYPE_CHECKING:
+    from trophic.runtime.live import RunSource
 
 #: Exit code after Ctrl-C, with everything saved; SIGTERM gives 143.
 INTERRUPTED = 130
@@ -128,18 +129,19 @@ def _told(function: Any, *arguments: Any) -> Any:
 
 def _run(path: Path, begin_anew: bool) -> int:
     from trophic.runtime.autosave import Autosave
-    from trophic.runtime.checkpoint import load_newest
+    from trophic.runtime.checkpoint import load_newest, read_manifest
     from trophic.runtime.config import read_config
     from trophic.runtime.drive import run
 
     atexit.register(gc.freeze)  # a last search for garbage among the compiled kernels would double the time to stop
     config = _told(read_config, path)
-    autosave, state = None, None
+    autosave, state, position = None, None, None
     if config.checkpoint is not None:
         policy = dict(config.checkpoint)
         autosave = Autosave(config.resolve(policy.pop("path")), **policy, config=str(path.absolute()))
         if not begin_anew and (autosave.path.exists() or autosave.path.with_name(f"{autosave.path.name}.1").exists()):
             state, used, refused = _told(load_newest, autosave.path, config.model)
+            position = _told(read_manifest, used).get("position")
             for sentence in refused:
                 _note(sentence)
             _note(f"going on from {used}, after {state.clock.index:,} samples")
@@ -147,9 +149,11 @@ def _run(path: Path, begin_anew: bool) -> int:
         raise UsageError(f"{path}: there is no [checkpoint] to go on from; add one, or use trophic run")
     index = 0 if state is None else state.clock.index
     with ExitStack() as stack:
-        source = _told(_source, config, index)
-        sinks = _told(_sinks, config, index, source, autosave)
+        source = _told(_source, config, index, position)
+        if autosave is not None:
+            autosave.source = source
         stack.callback(source.close)
+        sinks = _told(_sinks, config, index, source, autosave)
         result = _told(
             lambda: run(
                 config.model, source, state, seed=config.run["seed"], chunk_size=config.run["chunk_samples"],
@@ -180,74 +184,30 @@ def _config_of(checkpoint: Path) -> Path:
     return config.path
 
 
-class _Source:
-    """The chunks of a run's source, and what there is to count about it."""
-
-    def __init__(
-        self, chunks: Iterable[Any], counters: dict[str, tuple[str, Any]], names: tuple[str, ...] = ()
-    ) -> None:
-        self._chunks, self.counters, self.channel_names = chunks, counters, names
-        self._iterator: Iterator[Any] | None = None
-
-    def __iter__(self) -> Iterator[Any]:
-        self._iterator = iter(self._chunks)
-        return self._iterator
-
-    def close(self) -> None:
-        if self._iterator is not None and hasattr(self._iterator, "close"):
-            self._iterator.close()  # type: ignore[attr-defined]
-
-
-def _source(config: Any, first_sample: int) -> _Source:
-    from trophic.runtime.queues import Queue
+def _source(config: Any, first_sample: int, position: Any) -> RunSource:
+    from trophic.runtime.live import RunSource, open_live
     from trophic.runtime.schema import ConfigError
     from trophic.runtime.sources import open_source
-    from trophic.runtime.streams import CsvLines, LiveStream, Pcm, from_sample
+    from trophic.runtime.streams import from_sample
 
     given = dict(config.source)
-    kind = given.pop("kind")
     n_channels = config.model.init().clock.n_channels
-    if kind == "file":
-        source = open_source(config.resolve(given.pop("path")), **given)
-        for note in source.notes:
-            _note(note)
-        if source.n_channels != n_channels:
-            raise ConfigError(
-                f"{config.path}: [source] {source.path} has {source.n_channels} signals "
-                f"({', '.join(source.channel_names)}), the model {n_channels}; "
-                "set n_channels in [model], or choose one with column"
-            )
-        return _Source(from_sample(source, first_sample), {}, source.channel_names)
-    rate_hz = given["sample_rate_hz"]
-    pcm = given["format"] == "pcm"
-    decoder = Pcm(given["dtype"], n_channels) if pcm else CsvLines(n_channels + (rate_hz is None))
-    stream = LiveStream(_pieces(kind, given), decoder, rate_hz, first_sample)
-    queue = Queue(stream, given["queue_samples"], given["queue_policy"])
-    counters = {
-        "trophic_queue_dropped_samples_total": ("Samples the queue had no room for.", lambda: queue.n_dropped),
-        "trophic_queue_waiting_samples": ("Samples in the queue.", lambda: queue.n_waiting),
-        "trophic_malformed_rows_total": ("Lines or frames that were no row.", lambda: decoder.n_malformed),
-    }
-    return _Source(queue, counters, tuple(str(channel) for channel in range(n_channels)))
+    if given["kind"] != "file":
+        return open_live(given, n_channels, first_sample, position, _note)
+    del given["kind"]
+    source = open_source(config.resolve(given.pop("path")), **given)
+    for note in source.notes:
+        _note(note)
+    if source.n_channels != n_channels:
+        raise ConfigError(
+            f"{config.path}: [source] {source.path} has {source.n_channels} signals "
+            f"({', '.join(source.channel_names)}), the model {n_channels}; "
+            "set n_channels in [model], or choose one with column"
+        )
+    return RunSource(from_sample(source, first_sample), {}, source.channel_names)
 
 
-def _pieces(kind: str, given: dict[str, Any]) -> Iterable[bytes]:
-    from trophic.runtime.sockets import TcpListener, UdpListener
-
-    if kind == "stdin":
-        return standard_input()
-    listener = (TcpListener if kind == "tcp" else UdpListener)(given["port"], given["host"], given["allow_remote"])
-    _note(f"listening on {kind} {given['host']}:{listener.port}")
-    return listener
-
-
-def standard_input() -> Iterator[bytes]:
-    """What arrives there, piece by piece."""
-    while piece := os.read(0, 1 << 16):
-        yield piece
-
-
-def _sinks(config: Any, first_sample: int, source: _Source, autosave: Any) -> list[Any]:
+def _sinks(config: Any, first_sample: int, source: RunSource, autosave: Any) -> list[Any]:
     from trophic.runtime.metrics import Metrics
     from trophic.runtime.schema import ConfigError
     from trophic.runtime.sinks import JsonLines

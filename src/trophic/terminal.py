@@ -66,14 +66,14 @@ def opened(command: Any, path: Path) -> Source:
 
 
 def _on_stdin(pcm: str | None, channels: int, work: Callable[[Path], int]) -> int:
-    from trophic import service
     from trophic.runtime.readers.common import SourceError
     from trophic.runtime.readers.spool import spool
+    from trophic.runtime.streams import standard_input
 
     if not 1 <= channels <= 64:
         raise UsageError(f"--channels must be in 1..64, got {channels}")
     with tempfile.TemporaryDirectory(prefix="trophic-") as folder:
-        path = spool(service.standard_input(), Path(folder), pcm, channels)
+        path = spool(standard_input(), Path(folder), pcm, channels)
         try:
             return work(path)
         except (SourceError, UsageError) as error:

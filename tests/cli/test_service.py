@@ -59,18 +59,19 @@ def trophic_does(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int,
 # ---- descriptions ---------------------------------------------------------------------------------------------
 
 FILE = {"kind": "file", "path": "x.wav"}
+KINDS = "file, stdin, tcp, udp, websocket, mqtt, kafka, microphone"
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "section": ({"source": FILE, "sink": {}}, "no section [sink] (known: model, source, run, checkpoint, sinks)"),
     "no source": ({}, "needs a section [source]; say where the samples come from"),
     "kind": (
         {"source": {"kind": "tpc"}},
-        "[source] kind must be one of file, stdin, tcp, udp, got 'tpc'; did you mean",
+        f"[source] kind must be one of {KINDS}, got 'tpc'; did you mean",
     ),
-    "no kind": ({"source": {}}, "[source] kind must be one of file, stdin, tcp, udp, there is none"),
+    "no kind": ({"source": {}}, f"[source] kind must be one of {KINDS}, there is none"),
     "no table": ({"source": 3}, "[source] must be a table of settings, got 3"),
     "unknown key": ({"source": FILE | {"colum": "x"}}, "has no key 'colum' (known: kind, path, column"),
     "missing key": ({"source": {"kind": "file"}}, "[source] needs the key path, a path in quotes"),
-    "model": ({"source": FILE, "model": {"kind": "Ecologie"}}, "[model] kind must be one of Ecology"),
+    "model": ({"source": FILE, "model": {"kind": "Ecologie"}}, "got 'Ecologie'; did you mean 'Ecology'?"),
     "parameter": ({"source": FILE, "model": MODEL | {"f_mn_hz": 1}}, "[model] Ecology has no parameter 'f_mn_hz'"),
     "range": ({"source": FILE, "model": MODEL | {"f_min_hz": -1}}, "[model] f_min_hz and f_max_hz must satisfy 0 <"),
     "type": ({"source": FILE, "model": MODEL | {"f_min_hz": "low"}}, "[model] '<' not supported"),

@@ -6,12 +6,24 @@ import os
 import time
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from trophic.runtime import durable
 from trophic.runtime.checkpoint import save
 from trophic.runtime.clock import clock_of
 from trophic.runtime.contract import Model, State
+
+
+class Resumable(Protocol):
+    """A source that can go on where a State was saved."""
+
+    def position(self, index: int) -> dict[str, Any] | None:
+        """What is stored with the State after ``index`` samples; plain values."""
+        ...
+
+    def saved(self, index: int) -> None:
+        """That State was saved: nothing before ``index`` is asked for again."""
+        ...
 
 
 class Autosave:
@@ -38,6 +50,8 @@ class Autosave:
     ----------
     n_saved, n_failed : int
         Checkpoints written and not written.
+    source : Resumable or None
+        The source whose position is saved too; set it before the run.
 
     Raises
     ------
@@ -74,6 +88,7 @@ class Autosave:
         self.every_samples = every_samples
         self.every_s = 60.0 if every_s is None and every_samples is None else every_s
         self.n_saved = self.n_failed = 0
+        self.source: Resumable | None = None
         self._saved_s = time.monotonic()
         self._saved_at = 0  # samples
         self._written_at: int | None = None
@@ -109,6 +124,9 @@ class Autosave:
         index = clock_of(state).index
         if index == self._written_at:
             return
-        save(self.path, model, state, keep=self.keep, config=self.config)
+        position = None if self.source is None else self.source.position(index)
+        save(self.path, model, state, keep=self.keep, config=self.config, position=position)
         self._written_at = index
         self.n_saved += 1
+        if self.source is not None:
+            self.source.saved(index)

@@ -56,6 +56,7 @@ def save(
     *,
     keep: int = 1,
     config: str | None = None,
+    position: Mapping[str, Any] | None = None,
 ) -> None:
     """Write ``state`` to the file ``path``; a file already there is replaced in one step, or not at all.
 
@@ -71,6 +72,8 @@ def save(
         How many checkpoints stay, >= 1: the newest at ``path``, older ones at ``path.1``, ``path.2`` and so on.
     config : str, optional
         The file that describes the run, for `trophic resume`; stored in the manifest as it is.
+    position : mapping, optional
+        Where its source goes on (plain values); stored in the manifest as it is.
 
     Raises
     ------
@@ -93,7 +96,7 @@ def save(
     if not path.parent.is_dir():
         raise FileNotFoundError(f"no folder {path.parent} to write {path.name} in; make it first")
     arrays = {name: np.ascontiguousarray(part) for name, part in parts(state)}
-    manifest = json.dumps(describe(model, state, config), sort_keys=True)
+    manifest = json.dumps(describe(model, state, config, position), sort_keys=True)
     digest = digest_of(manifest, ((n, a.dtype, a.shape, [a.reshape(-1).view(np.uint8)]) for n, a in arrays.items()))
     content = to_safetensors(arrays, {"manifest": manifest, "sha256": digest})
     if int.from_bytes(content[:8], "little") > container.MAX_HEADER:

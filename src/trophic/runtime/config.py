@@ -19,7 +19,7 @@
     kind = "jsonl"
     path = "mains.jsonl"
 
-Paths are relative to the file. docs/reliability.md lists every key.
+Paths are relative to the file. docs/reliability.md and docs/live.md list every key.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ from typing import Any
 
 import trophic
 from trophic.runtime.contract import Model
+from trophic.runtime.kafka import STARTS
+from trophic.runtime.mqtt import PROTOCOLS
 from trophic.runtime.queues import POLICIES
 from trophic.runtime.schema import ConfigError, Key, checked, chosen
 from trophic.runtime.sockets import check_host
@@ -57,20 +59,39 @@ def _path(fix: str, suffixes: tuple[str, ...] = (), **other: Any) -> Key:
     return Key(str, allowed, fix, lambda text: bool(text) and text.endswith(suffixes or ("",)), required=True, **other)
 
 
+def _is_ws(url: str) -> bool:
+    return url.startswith(("ws://", "wss://"))
+
+
+def _is_port(number: int) -> bool:
+    return 1 <= number <= 65535
+
+
+def _are_settings(settings: list[str]) -> bool:
+    return all(setting.partition("=")[0] and "=" in setting for setting in settings)
+
+
 _KIND = Key(str, "a name", "see the known ones", required=True)
 _NETWORK = {
     "host": Key(str, "an address in quotes", '"127.0.0.1" listens to this machine alone', default="127.0.0.1"),
     "port": Key(int, "an integer in 0..65535", "0 lets the system choose", lambda n: 0 <= n <= 65535, required=True),
     "allow_remote": Key(bool, "true or false", "true lets host be other than this machine", default=False),
 }
-_LIVE = {
-    "kind": _KIND,
-    "format": _one_of(("pcm", "csv"), "raw samples or lines of numbers", required=True),
-    "dtype": _one_of(PCM_FORMATS, "s16le is what most sound cards give"),
-    "sample_rate_hz": _positive("Hz", "samples per second of each channel"),
+_RATE = _positive("Hz", "samples per second of each channel")
+_QUEUE = {
     "queue_samples": _count("a second or more of the stream is a good size", default=1 << 20),
     "queue_policy": _one_of(POLICIES, "block loses nothing if the sender can wait", default="block"),
 }
+_BYTES = {
+    "kind": _KIND,
+    "format": _one_of(("pcm", "csv"), "raw samples or lines of numbers", required=True),
+    "dtype": _one_of(PCM_FORMATS, "s16le is what most sound cards give"),
+    "sample_rate_hz": _RATE,
+}
+_LIVE = _BYTES | _QUEUE
+_MESSAGES = _BYTES | {"format": _one_of(("json", "csv", "pcm"), "what a message holds", default="json")}
+_TOPIC = Key(str, "a name in quotes", "what the sender publishes to", bool, required=True)
+_TEXT = Key(str, "text in quotes", "leave it out if the broker asks for none")
 _SOURCES: dict[str, dict[str, Key]] = {
     "file": {
         "kind": _KIND,
@@ -83,6 +104,41 @@ _SOURCES: dict[str, dict[str, Key]] = {
     "stdin": _LIVE,
     "tcp": _LIVE | _NETWORK,
     "udp": _LIVE | _NETWORK,
+    "websocket": _MESSAGES
+    | _QUEUE
+    | _NETWORK
+    | {
+        "port": dataclasses.replace(_NETWORK["port"], required=False),
+        "url": Key(str, "an address that begins with ws:// or wss://", '"ws://127.0.0.1:8765", for example', _is_ws),
+    },
+    "mqtt": _MESSAGES
+    | _QUEUE
+    | {
+        "topic": _TOPIC,
+        "host": Key(str, "an address in quotes", "where the broker is", bool, default="127.0.0.1"),
+        "port": Key(int, "an integer in 1..65535", "1883 is usual, 8883 with tls", _is_port, default=1883),
+        "qos": Key(int, "0 or 1", "1 loses nothing when stopped and started again", lambda n: n in (0, 1), default=0),
+        "client_id": Key(str, "a name in quotes", "one that no other client of the broker has", bool, default=""),
+        "acknowledge": _one_of(("consumed", "saved"), "consumed suits every broker", default="consumed"),
+        "protocol": _one_of(PROTOCOLS, "old brokers know 3.1.1 alone", default="5"),
+        "username": _TEXT,
+        "password_env": Key(str, "the name of an environment variable", "passwords do not belong in this file"),
+        "tls": Key(bool, "true or false", "true encrypts", default=False),
+    },
+    "kafka": _MESSAGES
+    | {
+        "brokers": Key(str, "host:port, several with commas", '"127.0.0.1:9092", for example', bool, required=True),
+        "topic": _TOPIC,
+        "partition": Key(int, "an integer >= 0", "a stream is one partition", lambda n: n >= 0, default=0),
+        "start": _one_of(STARTS, "where a new learner begins", default="latest"),
+        "settings": Key(list, 'a list of "name=value" in quotes', "librdkafka lists the names", _are_settings),
+    },
+    "microphone": _QUEUE
+    | {
+        "kind": _KIND,
+        "sample_rate_hz": dataclasses.replace(_RATE, required=True),
+        "device": Key(str, "a name or part of one, in quotes", "leave it out for the default input"),
+    },
 }
 _SINKS: dict[str, dict[str, Key]] = {
     "jsonl": {
@@ -174,10 +230,13 @@ def read_config(path: str | Path) -> RunConfig:
     if not isinstance(sinks, list):
         raise ConfigError(f"{path}: sinks must be a list of tables, got {sinks!r}; write [[sinks]] in double brackets")
     checkpoint = content.get("checkpoint")
+    source = _source(path, content["source"])
+    if source.get("acknowledge") == "saved" and (checkpoint is None or source["qos"] == 0):
+        raise ConfigError(f"{path}: [source] acknowledge = 'saved' needs qos = 1 and a section [checkpoint]")
     return RunConfig(
         path=path,
         model=_model(path, content["model"]),
-        source=_source(path, content["source"]),
+        source=source,
         run=checked(f"{path}: [run]", content.get("run", {}), _RUN),
         checkpoint=None if checkpoint is None else checked(f"{path}: [checkpoint]", checkpoint, _CHECKPOINT),
         sinks=tuple(_sink(path, number, table) for number, table in enumerate(sinks, start=1)),
@@ -235,6 +294,10 @@ def _source(path: Path, table: Any) -> dict[str, Any]:
     elif source.get("dtype") is not None:
         raise ConfigError(f"{where} dtype belongs to format = 'pcm', got {source['dtype']!r}; leave it out")
     _check_network(where, source)
+    if source["kind"] == "websocket" and (source["url"] is None) == (source["port"] is None):
+        raise ConfigError(f"{where} needs either the key url, of a server to read, or port, to listen on")
+    if source["kind"] == "mqtt" and source["qos"] == 1 and not source["client_id"]:
+        raise ConfigError(f"{where} needs the key client_id with qos = 1: the broker keeps messages under that name")
     return source
 
 
@@ -246,7 +309,7 @@ def _sink(path: Path, number: int, table: Any) -> dict[str, Any]:
 
 
 def _check_network(where: str, table: dict[str, Any]) -> None:
-    if "host" in table:
+    if "allow_remote" in table:
         try:
             check_host(table["host"], table["allow_remote"])
         except ValueError as error:

@@ -52,7 +52,9 @@ def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
         return verified(Path(path), file, metadata, entries)
 
 
-def describe(model: Model[Any, Any], state: State, config: str | None) -> dict[str, Any]:
+def describe(
+    model: Model[Any, Any], state: State, config: str | None, position: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     clock = clock_of(state)
     manifest = {
         "format": FORMAT,
@@ -62,7 +64,8 @@ def describe(model: Model[Any, Any], state: State, config: str | None) -> dict[s
         "state": schema(state),
         "versions": {"trophic": trophic.version, "numpy": np.__version__, "python": platform.python_version()},
     }
-    return manifest if config is None else manifest | {"config": config}
+    known = {"config": config, "position": position}
+    return manifest | {name: value for name, value in known.items() if value is not None}
 
 
 def schema(state: State) -> dict[str, Any]:

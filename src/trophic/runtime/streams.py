@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import itertools
 import math
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +86,16 @@ def chunks_of(
         first_sample += len(values)
 
 
+class Decoder(Protocol):
+    """What makes rows of bytes: `Pcm`, `CsvLines`, `trophic.runtime.messages.JsonRows`."""
+
+    n_malformed: int
+
+    def feed(self, data: bytes, /) -> NDArray[np.float64]: ...
+
+    def finish(self) -> NDArray[np.float64]: ...
+
+
 @dataclass
 class Pcm:
     """Raw PCM as it arrives: frames of interleaved samples, integers scaled so that full scale is 1.
@@ -130,13 +140,15 @@ class Pcm:
 class CsvLines:
     """Lines of numbers as they arrive. A cell that is no number is a missing sample (NaN); so is a malformed line.
 
-    The first line may be a header; it is skipped. Attribute ``n_malformed`` counts lines with too many or too few
-    cells, or longer than `MAX_LINE` bytes.
+    A header is skipped. Attribute ``n_malformed`` counts lines with too many or too few cells, or longer than
+    `MAX_LINE` bytes.
 
     Parameters
     ----------
     n_columns : int
         Cells per line, >= 1, the time stamp included.
+    header : bool
+        The first line may be one.
 
     Examples
     --------
@@ -146,6 +158,7 @@ class CsvLines:
     """
 
     n_columns: int
+    header: bool = True
     n_malformed: int = 0
     _rest: bytes = b""
     _is_first: bool = True
@@ -172,8 +185,8 @@ class CsvLines:
             return None
         cells = next(csv.reader([text]), []) if not too_long else []
         row = [_number(cell) for cell in cells]
-        is_header, self._is_first = self._is_first and bool(row) and all(math.isnan(x) for x in row), False
-        if is_header:
+        may_be_header, self._is_first = self.header and self._is_first, False
+        if may_be_header and row and all(math.isnan(x) for x in row):
             return None
         if len(row) != self.n_columns:
             self.n_malformed += 1
@@ -196,7 +209,7 @@ class LiveStream:
     ----------
     pieces : iterable of bytes
         As they arrive; may block. An empty piece says that a sender has ended: no row goes on behind it.
-    decoder : Pcm or CsvLines
+    decoder : Decoder
         What makes rows of them.
     sample_rate_hz : float or None
         Samples per second of a regular stream; None if the first column is the time stamp in seconds.
@@ -211,7 +224,7 @@ class LiveStream:
     """
 
     pieces: Iterable[bytes]
-    decoder: Pcm | CsvLines
+    decoder: Decoder
     sample_rate_hz: float | None
     first_sample: int = 0
 
@@ -230,7 +243,13 @@ class LiveStream:
             yield Chunk(rows[:, 1:], first, times_s=np.ascontiguousarray(rows[:, 0]))
 
 
+def standard_input() -> Iterator[bytes]:
+    """What arrives there, piece by piece."""
+    while piece := os.read(0, 1 << 16):
+        yield piece
+
+
 def missing(like: Chunk, n_samples: int, first_sample: int) -> Chunk:
     """A chunk of ``n_samples`` missing samples of a regular stream, where samples were lost."""
     values = np.broadcast_to(np.nan, (n_samples, like.n_channels))
-    return dataclasses.replace(like, values=values, first_sample=first_sample)
+    return Chunk(values, first_sample, like.sample_period_s, start_time_s=like.start_time_s)
