@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from trophic.runtime.checkpoint import load, save
     from trophic.runtime.contract import Chunk, Model, State
     from trophic.runtime.drive import run
+    from trophic.runtime.fleet import Fleet, run_fleet
 
     version: str
 
@@ -39,6 +40,7 @@ _HOME = {
     "Control": "trophic.agents.control",
     "Decomposition": "trophic.ecology.decomposition",
     "Ecology": "trophic.ecology.model",
+    "Fleet": "trophic.runtime.fleet",
     "Forecast": "trophic.forecasting.record",
     "Forecaster": "trophic.forecasting.model",
     "Model": "trophic.runtime.contract",
@@ -49,6 +51,7 @@ _HOME = {
     "forecast": "trophic.forecasting.record",
     "load": "trophic.runtime.checkpoint",
     "run": "trophic.runtime.drive",
+    "run_fleet": "trophic.runtime.fleet",
     "save": "trophic.runtime.checkpoint",
 }
 
@@ -60,6 +63,7 @@ __all__ = [
     "Control",
     "Decomposition",
     "Ecology",
+    "Fleet",
     "Forecast",
     "Forecaster",
     "Model",
@@ -70,6 +74,7 @@ __all__ = [
     "forecast",
     "load",
     "run",
+    "run_fleet",
     "save",
     "version",
 ]

@@ -45,6 +45,8 @@ class Autosave:
         Checkpoints that stay, >= 1.
     config : str, optional
         Path of the file that describes the run, for `trophic resume`.
+    phase : int
+        Samples by which the multiples of ``every_samples`` are early, >= 0: many runs need not save at once.
 
     Attributes
     ----------
@@ -77,6 +79,7 @@ class Autosave:
         every_s: float | None = None,
         keep: int = 3,
         config: str | None = None,
+        phase: int = 0,
     ) -> None:
         if every_samples is not None and every_samples < 1:
             raise ValueError(f"every_samples must be >= 1, got {every_samples}; 1_000_000 loses little of most streams")
@@ -85,7 +88,7 @@ class Autosave:
         if keep < 1:
             raise ValueError(f"keep must be >= 1 checkpoint, got {keep}; 3 leaves two to go back to")
         self.path, self.keep, self.config = Path(path), keep, config
-        self.every_samples = every_samples
+        self.every_samples, self.phase = every_samples, phase
         self.every_s = 60.0 if every_s is None and every_samples is None else every_s
         self.n_saved = self.n_failed = 0
         self.source: Resumable | None = None
@@ -109,7 +112,7 @@ class Autosave:
     def offer(self, model: Model[Any, Any], state: State) -> None:
         """Called after every chunk: save if it is time."""
         index, now_s = clock_of(state).index, time.monotonic()
-        by_count = self.every_samples is not None and index // self.every_samples > self._saved_at // self.every_samples
+        by_count = self.every_samples is not None and self._turn(index) > self._turn(self._saved_at)
         if not by_count and (self.every_s is None or now_s - self._saved_s < self.every_s):
             return
         self._saved_s, self._saved_at = now_s, index
@@ -118,6 +121,9 @@ class Autosave:
         except OSError as error:
             self.n_failed += 1
             warnings.warn(f"{error.filename}: {error.strerror}; the run goes on", RuntimeWarning, stacklevel=3)
+
+    def _turn(self, index: int) -> int:
+        return (index + self.phase) // (self.every_samples or 1)
 
     def finish(self, model: Model[Any, Any], state: State) -> None:
         """Save now, unless this very State was. Raises `CheckpointWriteError`."""

@@ -130,7 +130,7 @@ def run(
     chunks = _chunks(source, begin, sample_rate_hz, times_s, start_time_s)
     sinks = tuple(sinks)
     infos: list[InfoT] | None = [] if collect else None
-    with _Signals(terminate=autosave is not None) as signals, ExitStack() as stack:
+    with Signals(terminate=autosave is not None) as signals, ExitStack() as stack:
         for sink in sinks:
             stack.callback(sink.close)
         if autosave is not None:
@@ -157,8 +157,7 @@ def run(
             at_chunk_end, signals.busy = not signals.busy, True  # what follows is undisturbed
             if autosave is not None and at_chunk_end:
                 autosave.finish(model, state)
-    if signals.terminated:
-        raise SystemExit(128 + signal.SIGTERM)
+    signals.end_if_terminated()
     return Result(state, infos, clock.index - begin, interrupted=signals.pending)
 
 
@@ -170,7 +169,7 @@ def _autosave(checkpoint: str | os.PathLike[str] | Autosave | None, every: int |
     return Autosave(checkpoint, every_samples=every)
 
 
-class _Signals:
+class Signals:
     """Holds the first Ctrl-C (and SIGTERM) back while `busy`, so that a chunk is either consumed or not begun.
 
     Only the main thread gets signals, and a handler that the program installed itself is respected.
@@ -201,6 +200,11 @@ class _Signals:
         if not self.busy or self.pending:
             raise KeyboardInterrupt
         self.pending = True
+
+    def end_if_terminated(self) -> None:
+        """Everything is saved: do what SIGTERM asked for."""
+        if self.terminated:
+            raise SystemExit(128 + signal.SIGTERM)
 
     def release(self) -> None:
         """The chunk is done: let a signal that came meanwhile take effect."""

@@ -67,7 +67,7 @@ def write(path: Path, content: bytes, keep: int = 1) -> None:
         if keep > 1 and path.exists():
             _shift(path, keep)
         os.replace(temporary, path)
-        _flush_folder(path.parent)
+        flush_folder(path.parent)
     except OSError as error:
         raise CheckpointWriteError.of(error, path) from error
     finally:
@@ -125,7 +125,8 @@ def _write_flushed(path: Path, content: bytes) -> None:
         os.close(file)
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
+    """Make what was renamed or made in ``folder`` survive a crash."""
     if os.name == "posix":  # elsewhere a folder cannot be opened to flush the rename
         handle = os.open(folder, os.O_RDONLY)
         try:
