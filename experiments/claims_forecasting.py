@@ -20,7 +20,7 @@ from trophic.network.model import Network
 from trophic.signals.chaos import lorenz, mackey_glass, narma10
 
 Array = NDArray[np.float64]
-SEEDS = range(10_020, 10_028)  # those before these were looked at when the constants below were chosen
+SEEDS = range(10_020, 10_025)  # those before these were looked at when the constants below were chosen
 N_SAMPLES, SCORED = 8_000, 2_000
 # what forecasts want: a longer memory, a small input, calm plasticity, a readout that forgets and is hardly bound
 DYNAMICS = (("self_radius", 0.9), ("bias", 0.2), ("rate", 1e-3))
@@ -61,13 +61,13 @@ def learners(task: str, n_units: int) -> dict[str, Callable[[int], Any]]:
         "persistence": lambda seed: Persistence(),
         "ESN + RLS": lambda seed: Reservoir(n_units, 1, 1, seed, gain=gain, ridge=1e-6),
         "ours, rls": lambda seed: Trophic(full, seed),
-        "ours, rls, own units": lambda seed: Trophic(ours("rls", n_units, task, "running"), seed),
         "ours, rls, frozen": lambda seed: Trophic(frozen(full), seed),
         "ESN + block-RLS": lambda seed: Reservoir(n_units, 1, 1, seed, gain=gain, block=32),
         "ours, block-RLS": lambda seed: Trophic(local, seed),
         "ours, block-RLS, frozen": lambda seed: Trophic(frozen(local), seed),
     }
     if n_units == 256:
+        known["ours, rls, own units"] = lambda seed: Trophic(ours("rls", n_units, task, "running"), seed)
         for form in ("paper", "code"):
             model = Network.published(form, n_inputs=1, n_targets=1, scaling="none")
             known[form] = lambda seed, model=model: Trophic(model, seed)
@@ -80,7 +80,7 @@ def compare(task: str, n_units: int) -> dict[str, Array]:
     errors = {}
     for name, make in learners(task, n_units).items():
         of_seeds = []
-        for seed in SEEDS if n_units == 256 else SEEDS[:5]:
+        for seed in SEEDS:
             u, y = series(task, seed)
             of_seeds.append(page.nrmse(make(seed).feed(u, y)[-SCORED:], y[-SCORED:]))
         errors[name] = np.array(of_seeds)
@@ -109,7 +109,7 @@ def main() -> None:
         row = [f"{ours_} / {theirs}", "" if np.isnan(asked) else f"<= {asked}"]
         rows.append([*row, *("" if np.isnan(r) else f"{r:.2f}" for r in ratios)])
     lines += page.table(["", "asked", *(f"{task}, {n}" for task, n in found)], rows)
-    page.write("claims_forecasting", "Forecasts one step ahead", ["Five seeds with 512 units.", "", *lines], SEEDS)
+    page.write("claims_forecasting", "Forecasts one step ahead", lines, SEEDS)
 
 
 if __name__ == "__main__":
