@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +28,7 @@ from .learners import (
     opened,
     wait_for,
 )
+from .servers import PretendedCard, websocket_server
 
 # ---- messages -------------------------------------------------------------------------------------------------
 
@@ -117,17 +115,6 @@ def test_a_missing_password_is_named(tmp_path: Path) -> None:
 # ---- WebSocket ------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def websocket_server(handler: Callable[[Any], None], port: int = 0, **options: Any) -> Iterator[int]:
-    serve = pytest.importorskip("websockets.sync.server", reason="needs websockets").serve
-    with serve(handler, "127.0.0.1", port, max_size=None, **options) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield server.socket.getsockname()[1]
-        server.shutdown()
-    thread.join(10)
-
-
 def websocket(port: int, more: str = "sample_rate_hz = 100") -> str:
     return f'kind = "websocket"\nurl = "ws://127.0.0.1:{port}"\n{more}'
 
@@ -203,35 +190,6 @@ def test_a_websocket_listener_takes_programs_and_refuses_pages(tmp_path: Path) -
 # ---- sound card -----------------------------------------------------------------------------------------------
 
 MICROPHONE = 'kind = "microphone"\nsample_rate_hz = 48000'
-
-
-class PretendedCard:
-    """What sounddevice has, over samples that are known; for machines without a sound card."""
-
-    class PortAudioError(Exception):
-        pass
-
-    def __init__(self, samples: np.ndarray, overflow_at: int) -> None:
-        self.samples, self.overflow_at, self.read_to = samples, overflow_at, 0
-        self.options: dict[str, Any] = {}
-
-    def InputStream(self, **options: Any) -> PretendedCard:
-        self.options = options
-        return self
-
-    def __enter__(self) -> PretendedCard:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        pass
-
-    def read(self, n: int) -> tuple[np.ndarray, bool]:
-        if self.read_to >= len(self.samples):
-            raise self.PortAudioError("Device unavailable")
-        block = self.samples[self.read_to : self.read_to + n]
-        overflowed = self.read_to <= self.overflow_at < self.read_to + n
-        self.read_to += n
-        return block, overflowed
 
 
 def test_a_microphone_is_read_block_by_block_until_it_is_unplugged(
