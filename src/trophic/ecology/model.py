@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +39,9 @@ from trophic.runtime.clock import Clock
 from trophic.runtime.contract import Chunk, Model, State
 from trophic.runtime.guard import admit
 
+if TYPE_CHECKING:
+    from trophic.testing import LocalityProbe
+
 COMPONENT = np.dtype(
     [
         (name, "f8")
@@ -48,6 +53,12 @@ COMPONENT = np.dtype(
 )  # fmt: skip
 
 RHYTHM_AGE = 12.0  # a linewidth is believed after this many coherence times
+# fields of a branch's record that no other branch may read; its reserve, say, makes the market
+PRIVATE = (
+    "virial", "q_re", "q_im", "q_omega", "qq_re", "qq_im", "misfit", "noise", "error_power", "ring_re", "ring_im",
+    "ring_power", "gain_ey", "gain_yy", "income_fast", "income", "centre", "centre_once", "centre_twice", "low_re",
+    "low_im", "low_power", "kappa", "log_width",
+)  # fmt: skip
 
 
 @dataclass
@@ -290,6 +301,25 @@ class Ecology(Model[EcologyState, EcologyInfo]):
         table["amplitude_se"] = np.sqrt(noise * b["gamma"])
         table["phase_se_rad"] = table["amplitude_se"] / amplitude
         return table[np.argsort(-table["amplitude"], kind="stable")]
+
+    def locality_probe(self, state: EcologyState) -> Iterator[LocalityProbe]:
+        """For `trophic.testing`: what other branches have learned in private, out of sight of an adult for one sample.
+
+        The residual that they leave is shared, and so is the market; `trophic.instruments.locality` has the account.
+        """
+        from trophic.testing import LocalityProbe
+
+        own = int(np.flatnonzero(state.branches["status"][0] == ADULT)[0])
+        altered = state.copy()
+        others = np.arange(self.n_branches) != own
+        for name in PRIVATE:
+            altered.branches[name][0, others] += 1.0
+
+        def learned(state: EcologyState) -> NDArray[np.floating]:
+            record = [state.branches[name][:1, own] for name in state.branches.dtype.names or ()]
+            return np.concatenate([state.hot[0, [Y, V], own], state.sums[0, :, own], *record]).astype(np.float64)
+
+        yield LocalityProbe("the private record of every other branch altered", altered, learned, n_samples=1)
 
     def energy(self, state: EcologyState, channel: int = 0) -> EnergyLedger:
         """Where a channel's energy went since the first sample, in signal^2 seconds; see `EnergyLedger`."""

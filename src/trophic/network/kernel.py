@@ -169,11 +169,13 @@ def may_learn(good, net, choice):
 
 
 @native
-def run(values, good, is_sample, inputs, net, choice, rules, prediction, monitor, features):
+def run(values, good, is_sample, inputs, net, choices, constants, prediction, monitor, features):
     """Advance over the rows of ``values`` (n, C); fills ``prediction`` (n, H, horizons) and ``monitor`` (n, 3).
 
-    ``features`` (n, D) receives z of every row, if its D is not 0.
+    ``features`` (n, D) receives z of every row, if its D is not 0. Choices and constants come as arrays of one record:
+    a bare record costs microseconds to pass.
     """
+    choice, rules = choices[0], constants[0]
     labelled = choice.labelled == 1
     for t in range(values.shape[0]):
         if is_sample[t]:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trophic.network import kernel, published, topology
 from trophic.network.intake import admit_rows
-from trophic.network.layout import BATCH, CHOICE, CHOICES, RULE_TABLE, RULES
+from trophic.network.layout import ACTIVITY, BATCH, BIAS, CHOICE, CHOICES, RULE_TABLE, RULES, SLOPE
 from trophic.network.readout import ridge
 from trophic.network.state import NetworkState, new_state
 from trophic.runtime.contract import Chunk, Model
+
+if TYPE_CHECKING:
+    from trophic.testing import LocalityProbe
 
 
 @dataclass(frozen=True)
@@ -235,6 +240,34 @@ class Network(Model[NetworkState, NetworkInfo]):
         """Edges between different blocks, shape (n_edges, 2): receiving block, sending block."""
         return topology.pairs(state.slots)
 
+    def locality_probe(self, state: NetworkState) -> Iterator[LocalityProbe]:
+        """For `trophic.testing`: what other blocks learn by and with, out of sight of block 0 for one sample.
+
+        Their activity stays: the norms and errors that it enters are shared. `trophic.instruments.locality` has the
+        whole account.
+        """
+        from trophic.testing import LocalityProbe
+
+        size, altered = self.block_size, state.copy()
+        away = np.setdiff1d(np.arange(self.n_blocks), state.slots[0])
+        altered.feedback.reshape(len(state.feedback), self.n_blocks, size)[:, away] += 1
+        altered.scouts.reshape(len(state.scouts), self.n_blocks, size)[:, away] += 1
+        for array in (altered.evidence, altered.utility, altered.trials["sum"]):
+            array[away] += 1
+        if not self.n_targets:  # with targets the forward step comes first, and these enter the error through it
+            neurons = altered.neurons.reshape(len(state.neurons), self.n_blocks, size)
+            neurons[SLOPE : ACTIVITY + 1, away] += 1
+            altered.weights[away] += 1
+            if len(altered.eligibility):
+                altered.eligibility[away] += 1
+
+        def learned(state: NetworkState) -> NDArray[np.floating]:
+            parts = [state.weights[0], state.readout[:, :size], state.feedback[:, :size], state.neurons[BIAS, :size]]
+            return np.concatenate([part.ravel() for part in parts])
+
+        what = "feedback, credit, traces, weights and evidence of blocks that it does not hear altered"
+        yield LocalityProbe(what, altered, learned, n_samples=1)
+
     def listen(self, state: NetworkState, chunk: Chunk, features: NDArray[np.floating]) -> NetworkInfo:
         """Consume ``chunk`` as `advance` does, and fill ``features`` (n, D) with z = [x; u; 1] after each sample."""
         good, is_sample = admit_rows(state.clock, chunk)
@@ -254,8 +287,8 @@ class Network(Model[NetworkState, NetworkInfo]):
             is_sample,
             inputs,
             state.net(),
-            self._choice(),
-            self._constants(),
+            self._choices,
+            self._rules,
             prediction,
             monitor,
             features,
@@ -280,13 +313,19 @@ class Network(Model[NetworkState, NetworkInfo]):
             n_deaths=monitor[:, 2].astype(np.int64),
         )
 
-    def _choice(self) -> np.void:
+    @functools.cached_property
+    def _choices(self) -> NDArray[np.void]:
+        """The choices by their codes, (1,)."""
         record = np.zeros(1, dtype=CHOICE)
         for name, allowed in CHOICES.items():
             record[name] = allowed.index(getattr(self, name))
         record["labelled"] = self.n_targets > 0
         record["n_inputs"] = self.n_inputs
-        return record[0]
+        return record
+
+    @functools.cached_property
+    def _rules(self) -> NDArray[np.void]:
+        return np.array([self._constants()])
 
     def _constants(self) -> np.void:
         record = np.zeros(1, dtype=RULES)

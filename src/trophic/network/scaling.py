@@ -14,7 +14,7 @@ import math
 
 from trophic.engines.native import inlined, native
 from trophic.network import readout
-from trophic.network.layout import X
+from trophic.network.layout import FIXED, X
 
 
 @inlined
@@ -61,8 +61,9 @@ def move_unit(c, net, choice):
             for q in range(row.shape[0]):
                 row[q] *= real(ratio)
             row[bias] += real(shift)
-        for q in range(n):
-            net.feedback[head, q] *= real(ratio)
+        if choice.feedback != FIXED:  # what is learned follows the readout
+            for q in range(n):
+                net.feedback[head, q] *= real(ratio)
     if c < n_inputs:
         for h in range(net.readout.shape[0]):
             net.readout[h, bias] -= real(net.readout[h, n + c] * shift / ratio)

@@ -45,11 +45,15 @@ class LocalityProbe(NamedTuple):
         A copy of the state with that altered.
     watched : callable
         ``watched(state) -> array``: what the unit learns; must come out bit-equal with and without the alteration.
+    n_samples : int or None
+        Samples to learn from before the two are compared, where what was altered comes round to the unit in the end
+        (through an error that all share, say); None for a thousand.
     """
 
     what: str
     altered: State
     watched: Callable[[Any], NDArray[Any]]
+    n_samples: int | None = None
 
 
 def _check_contract(model: Any, make_chunk: MakeChunk) -> None:
@@ -248,13 +252,18 @@ def _check_channels(model: Any, make_chunk: MakeChunk) -> None:
 def _check_locality(model: Any, make_chunk: MakeChunk) -> None:
     if not hasattr(model, "locality_probe"):
         raise NotApplicable("the model has no locality_probe(state)")
-    state, rest = halfway(model, make_chunk)
+    first, rest = make_chunk(N_SAMPLES, True).split([N_SAMPLES // 2])
+    state = model.init(seed=3)
+    feed(model, state, first, 64)
     probes = list(model.locality_probe(state.copy()))
     require(bool(probes), "locality_probe(state) must yield at least one LocalityProbe")
-    feed(model, state, rest, 64)
-    for what, altered, watched in probes:
-        feed(model, altered, rest, 64)
-        require_same({"watched": watched(state)}, {"watched": watched(altered)}, f"what a unit learns, with {what}")
+    for what, altered, watched, n_samples in probes:
+        clean, piece = state.copy(), rest.part(0, n_samples or len(rest))
+        before = watched(clean).tobytes()
+        feed(model, clean, piece, 64)
+        feed(model, altered, piece, 64)
+        require(before != watched(clean).tobytes(), f"the unit learns nothing, so that nothing shows, with {what}")
+        require_same({"watched": watched(clean)}, {"watched": watched(altered)}, f"what a unit learns, with {what}")
 
 
 CHECKS: tuple[Callable[[Any, MakeChunk], None], ...] = (

@@ -51,7 +51,7 @@ def drive(s: Arrays, inputs: jax.Array, plan: Plan) -> Arrays:
         scaled = plan.cast(s["edges.scale"])[:, :, None] * trace[senders]
         change = scaled[:, :, :, None] * credit[:, None, None, :]
         weights = weights - without_self(change)
-    heard = jnp.sum(weights * x[senders][:, :, :, None], axis=2)
+    heard = jnp.einsum("bsml,bsm->bsl", weights, x[senders])
     u = jnp.where(s["feeds"] >= 0, inputs[s["feeds"]], 0)
     p = blocks(s, s["bias"]) + jnp.einsum("bfl,bf->bl", s["input_weights"], u) + heard.sum(axis=1)
     return {"weights": weights, "heard": heard, "p": p.ravel(), "edges.scale": jnp.zeros_like(s["edges.scale"])}

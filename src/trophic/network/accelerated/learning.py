@@ -54,7 +54,7 @@ def find_gain(s: Arrays, plan: Plan, rules: Any) -> Arrays:
     parts, w = z.reshape(n_parts, part), s["waiting"].reshape(n_parts, part)
     relax = plan.cast(s["relax"])[:, None, None]
     precision = (s["precision"] - w[:, :, None] * w[:, None, :]) * relax
-    gain = plan.cast(jnp.sum(precision * parts[:, None, :], axis=2))
+    gain = plan.cast(jnp.einsum("qmn,qn->qm", precision, parts.astype(precision.dtype)))
     power = jnp.sum(parts * gain, axis=1)
     lost = ~(power >= 0)
     prior = plan.cast(rules.prior)

@@ -75,10 +75,10 @@ def learn(s: Arrays, good: jax.Array, plan: Plan, rules: Any) -> Arrays:
     return s
 
 
-def learn_if_taught(s: Arrays, good: jax.Array, plan: Plan, rules: Any) -> Arrays:
-    """`learn`, if there is a state to learn on, a head with a target, and the units have settled."""
+def learn_if_taught(s: Arrays, good: jax.Array, plan: Plan, rules: Any, is_sample: Any = True) -> Arrays:
+    """`learn`, if there is a sample, a state to learn on, a head with a target, and the units have settled."""
     step = s["shared.step"]
-    may = step > 0
+    may = (step > 0) & is_sample
     if plan.labelled:
         may &= jnp.all(good[: plan.n_inputs])
     compared = s | learning.compare(s, good, plan)
@@ -91,19 +91,20 @@ def learn_if_taught(s: Arrays, good: jax.Array, plan: Plan, rules: Any) -> Array
 
 
 def hear(s: Arrays, sample: Samples, vector: jax.Array, plan: Plan) -> tuple[Arrays, jax.Array]:
-    """First part of a sample: without targets units, what was forecast, and learning; with targets all of it."""
-    rules, before = Rules(*vector), s
+    """First part of a sample: without targets units, what was forecast, and learning; with targets all of it.
+
+    A row that is no sample has no good value, so that units and learning pass it by.
+    """
+    rules, is_sample = Rules(*vector), sample.is_sample
     s = scaling.take_in(s, sample.values, sample.good, plan, rules)
     if plan.labelled:
-        s = dynamics.step(s, sample.good, plan, rules)
+        s = go_on(s, sample, vector, plan)
     recalled = dynamics.recall(s, 0 if plan.labelled else 1, plan)
-    s = learn_if_taught(s, sample.good, plan, rules)
-    after = {name: jnp.where(sample.is_sample, s[name], before[name]) for name in before}
-    return after, jnp.where(sample.is_sample, recalled, jnp.nan)
+    return learn_if_taught(s, sample.good, plan, rules, is_sample), jnp.where(is_sample, recalled, jnp.nan)
 
 
 def go_on(s: Arrays, sample: Samples, vector: jax.Array, plan: Plan) -> Arrays:
-    """Second part of a sample without targets: the forward step."""
+    """The forward step, if there is a sample: without targets the second part of it."""
     after = dynamics.step(s, sample.good, plan, Rules(*vector))
     return {name: jnp.where(sample.is_sample, after[name], s[name]) for name in s}
 

@@ -52,7 +52,8 @@ def move_units(s: Arrays, due: jax.Array, plan: Plan) -> Arrays:
     readout = readout * plan.cast(of_head)[:, None]
     readout = readout.at[:, n + c].add(plan.cast(shift_of_head))
     features = s["features"].at[n : n + c].set(plan.cast(s["features"][n : n + c] * ratio[:c] + shift[:c]))
-    feedback = s["feedback"] * plan.cast(of_head[:n_heads])[:, None]
+    follows = 1 if plan.uses("feedback", "fixed") else plan.cast(of_head[:n_heads])[:, None]
+    feedback = s["feedback"] * follows
     moved = jnp.any((counts & ((ratio != 1.0) | (shift != 0.0)))[:c])  # what the features mean has changed
     after = {"readout": readout, "features": features, "feedback": feedback}
     return after | {"channels.origin": origin, "channels.unit": unit, "moved": moved}
