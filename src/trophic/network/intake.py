@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from trophic.runtime.clock import Clock
 from trophic.runtime.contract import Chunk
-from trophic.runtime.guard import admit, is_measurement
+from trophic.runtime.guard import admit, check_continues, is_measurement
 
 
 def admit_rows(clock: Clock, chunk: Chunk) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -31,12 +31,13 @@ def admit_rows(clock: Clock, chunk: Chunk) -> tuple[NDArray[np.bool_], NDArray[n
 
 
 def _admit_all(clock: Clock, chunk: Chunk) -> None:
-    """What `admit` does for every channel of a regular chunk without bad samples, at once."""
-    last_index = clock.last_index.copy()
-    newest = int(np.argmax(last_index))  # the channel that knows most of the stream's time base
-    admitted = admit(clock, chunk, newest)
-    others = np.arange(clock.n_channels) != newest
-    clock.n_gaps[others] += chunk.first_sample - last_index[others] > 1
-    clock.first_time_s[others & (last_index < 0)] = admitted.times_s[0]
-    clock.last_index[others] = clock.last_index[newest]
-    clock.last_time_s[others] = admitted.times_s[-1]
+    """What `admit` does for every channel of a regular chunk without bad samples, at once and bit for bit."""
+    last_index = clock.last_index
+    check_continues(clock, chunk, int(last_index.argmax()))  # the channel that knows most of the stream's time base
+    period_s = chunk.sample_period_s
+    assert period_s is not None
+    first, newest = chunk.first_sample, chunk.first_sample + len(chunk) - 1
+    clock.n_gaps += first - last_index > 1
+    clock.first_time_s[last_index < 0] = chunk.start_time_s + float(first) * period_s
+    clock.last_index[:] = newest
+    clock.last_time_s[:] = chunk.start_time_s + float(newest) * period_s

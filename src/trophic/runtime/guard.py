@@ -83,7 +83,7 @@ def admit(clock: Clock, chunk: Chunk, channel: int = 0) -> Admitted:
     >>> int(clock.n_bad[0]), int(clock.n_gaps[0])
     (1, 1)
     """
-    _check_continues(clock, chunk, channel)
+    check_continues(clock, chunk, channel)
     values = np.ascontiguousarray(chunk.values[:, channel], dtype=np.float64)
     if chunk.times_s is None:
         admitted, n_bad, n_late = _admit_regular(clock, chunk, channel, values)
@@ -185,7 +185,8 @@ def _record(clock: Clock, first_sample: int, channel: int, admitted: Admitted, n
     clock.last_time_s[channel] = admitted.times_s[-1]
 
 
-def _check_continues(clock: Clock, chunk: Chunk, channel: int) -> None:
+def check_continues(clock: Clock, chunk: Chunk, channel: int) -> None:
+    """Raise the ValueError of `admit` if ``chunk`` does not follow what the clock has seen of ``channel``."""
     if chunk.first_sample != clock.n_samples[0]:
         raise ValueError(
             f"chunk.first_sample must be {clock.index}, the samples this state has consumed, got {chunk.first_sample}; "
