@@ -235,11 +235,13 @@ def live_jobs(n: int = 4000) -> list[Job]:
 
 
 def websocket(messages: list[bytes], n: int) -> None:
+    from websockets.exceptions import ConnectionClosed
     from websockets.sync.server import serve
 
     def send(connection: Any) -> None:
-        for message in messages:
-            connection.send(message)
+        with contextlib.suppress(ConnectionClosed):  # the learner has had enough
+            for message in messages:
+                connection.send(message)
 
     with serve(send, "127.0.0.1", 0) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -9,7 +9,7 @@ import ipaddress
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -80,7 +80,8 @@ class WebSocketClient:
         from websockets.sync.client import connect
 
         proxy = None if _is_local(self.url) else True
-        with connect(self.url, max_size=MAX_MESSAGE, open_timeout=10, close_timeout=0.5, proxy=proxy) as connection:
+        options: dict[str, Any] = {"max_size": MAX_MESSAGE, "open_timeout": 10, "close_timeout": 0.5, "proxy": proxy}
+        with closing(connect(self.url, **options)) as connection:
             self.n_connections, self.connected = self.n_connections + 1, True
             self._note(f"{self.url}: connected")
             backoff.reset()
