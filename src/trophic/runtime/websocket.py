@@ -9,7 +9,7 @@ import ipaddress
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -81,7 +81,7 @@ class WebSocketClient:
 
         proxy = None if _is_local(self.url) else True
         options: dict[str, Any] = {"max_size": MAX_MESSAGE, "open_timeout": 10, "close_timeout": 0.5, "proxy": proxy}
-        with closing(connect(self.url, **options)) as connection:
+        with connect(self.url, **options) as connection:
             self.n_connections, self.connected = self.n_connections + 1, True
             self._note(f"{self.url}: connected")
             backoff.reset()
@@ -90,6 +90,8 @@ class WebSocketClient:
                     yield [(_bytes(connection.recv(timeout=_POLL_S)), 0)]
                 except TimeoutError:
                     continue
+                except GeneratorExit:  # enough was read: the connection is closed as usual, not as after an error
+                    return
                 except ConnectionClosed as closed:
                     if closed.sent is not None and closed.sent.code == _TOO_BIG:
                         yield [(None, 0)]
