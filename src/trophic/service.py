@@ -216,7 +216,7 @@ def _sinks(config: Any, first_sample: int, source: RunSource, autosave: Any) -> 
     sinks: list[Any] = []
     for given in config.sinks:
         if given["kind"] == "jsonl":
-            sinks.append(JsonLines(config.resolve(given["path"]), given["fields"]))
+            sinks.append(JsonLines(config.resolve(given["path"]), given["fields"], given["when"]))
         elif given["kind"] == "tracks":
             if type(config.model).__name__ != "Ecology":
                 raise ConfigError(f"{config.path}: [[sinks]] tracks are those of an Ecology; use kind = 'jsonl'")

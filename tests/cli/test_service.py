@@ -356,3 +356,22 @@ def test_pcm_belongs_to_standard_input(trophic_does, tmp_path):
 def test_the_example_is_a_sound_description():
     config = read_config(Path(__file__).parents[2] / "examples" / "mains.toml")
     assert (config.model.f_max_hz, config.source["queue_policy"], len(config.sinks)) == (65, "drop_oldest", 2)
+
+
+def test_every_alarm_is_a_line(tmp_path: Path) -> None:
+    x = np.sin(0.2 * np.arange(3000))
+    x[[1500, 2600]] = 5.0, -7.0
+    np.savetxt(tmp_path / "x.csv", x, header="x", comments="")
+    (tmp_path / "run.toml").write_text(
+        """model = {kind = "Novelty", capacity = 64}
+source = {kind = "file", path = "x.csv", sample_rate_hz = 10.0}
+sinks = [{kind = "jsonl", path = "alarms.jsonl", fields = ["time_s", "score"], when = "alarm"}]
+run = {chunk_samples = 700}
+"""
+    )
+    assert main(["run", str(tmp_path / "run.toml")]) == 0
+    lines = [json.loads(line) for line in (tmp_path / "alarms.jsonl").read_text().splitlines()]
+    times = [line["time_s"] for line in lines]
+    assert 150.0 in times
+    assert 260.0 in times
+    assert all(line["score"][0] > 0.99 for line in lines)

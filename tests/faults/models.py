@@ -22,7 +22,10 @@ def public_models() -> dict[str, Model]:
     return {
         name: kind(**_ARGUMENTS.get(name, {}))
         for name, kind in kinds.items()
-        if isinstance(kind, type) and issubclass(kind, Model) and kind is not Model and not issubclass(kind, ActingModel)
+        if isinstance(kind, type)
+        and issubclass(kind, Model)
+        and kind is not Model
+        and not issubclass(kind, ActingModel)
     }
 
 

@@ -48,6 +48,8 @@ class NoveltyInfo:
 
     Attributes
     ----------
+    time_s : (n,) float64
+        Time stamps, seconds.
     score : (n, C) float64
         How unlikely it is that the sample belongs to what was heard before, 0..1; NaN at missing values.
     alarm : (n, C) bool
@@ -57,6 +59,7 @@ class NoveltyInfo:
         in units of the channel's spread.
     """
 
+    time_s: NDArray[np.float64]
     score: NDArray[np.float64]
     alarm: NDArray[np.bool_]
     novelty: NDArray[np.float64]
@@ -148,7 +151,8 @@ class Novelty(Model[NoveltyState, NoveltyInfo]):
         )  # fmt: skip
         alarm = response >= rules.alarm
         state.channels["n_alarms"] += alarm.sum(axis=0)
-        return NoveltyInfo(score=-np.expm1(-math.log(10.0) * response), alarm=alarm, novelty=novelty)
+        score = -np.expm1(-math.log(10.0) * response)
+        return NoveltyInfo(time_s=chunk.time_stamps_s(), score=score, alarm=alarm, novelty=novelty)
 
     def _constants(self) -> np.record:
         values = {name: value for name, (value, _) in RULE_TABLE.items()} | dict(self.rules)

@@ -145,6 +145,7 @@ _SINKS: dict[str, dict[str, Key]] = {
         "kind": _KIND,
         "path": _path("the file that gets a line per chunk"),
         "fields": Key(list, "a list of names in quotes", "leave it out for all"),
+        "when": Key(str, "a name in quotes", '"alarm" writes a line per alarm; leave it out for a line per chunk'),
     },
     "tracks": {"kind": _KIND, "path": _path("the table of an Ecology's tracks", (".parquet", ".csv"))},
     "metrics": {"kind": _KIND, **_NETWORK},

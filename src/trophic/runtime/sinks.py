@@ -94,7 +94,7 @@ class Collect:
 
 
 class JsonLines:
-    """A sink that appends one line of JSON per chunk: the last row of every array of the Info, and its numbers.
+    """A sink that appends lines of JSON: per chunk the last row of every array of the Info, or a row per event.
 
     Parameters
     ----------
@@ -102,11 +102,16 @@ class JsonLines:
         The file; lines are added to what is there, and each is complete when `write` returns.
     fields : iterable of str, optional
         Only these fields of the Info.
+    when : str, optional
+        A field of booleans, such as ``"alarm"``: instead of one line per chunk, one for every row in which it is true
+        (of any channel).
 
     Raises
     ------
     OSError
         If the file cannot be written.
+    ValueError
+        When the first Info is written that has no such field of booleans.
 
     Examples
     --------
@@ -120,17 +125,23 @@ class JsonLines:
     {"time_s": 1.0, "error": [null, 0.25], "n_bad": 1}
     """
 
-    def __init__(self, path: str | os.PathLike[str], fields: Iterable[str] | None = None) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], fields: Iterable[str] | None = None, when: str | None = None
+    ) -> None:
         self._fields = None if fields is None else frozenset(fields)
+        self._when = when
         self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115
 
     def write(self, info: Any) -> None:
-        line = {
-            name: _plain(value[-1] if isinstance(value, np.ndarray) and value.ndim else value)
-            for name, value in _fields_of(info)
-            if (self._fields is None or name in self._fields) and not (isinstance(value, np.ndarray) and not len(value))
-        }
-        self._file.write(json.dumps(line, allow_nan=False) + "\n")
+        fields = dict(_fields_of(info))
+        for row in [-1] if self._when is None else _rows_where(fields, self._when):
+            line = {
+                name: _plain(value[row] if isinstance(value, np.ndarray) and value.ndim else value)
+                for name, value in fields.items()
+                if (self._fields is None or name in self._fields)
+                and not (isinstance(value, np.ndarray) and value.ndim and not len(value))
+            }
+            self._file.write(json.dumps(line, allow_nan=False) + "\n")
         self._file.flush()
 
     def close(self) -> None:
@@ -167,6 +178,17 @@ def _fields_of(info: Any) -> list[tuple[str, Any]]:
     if isinstance(info, dict):
         return list(info.items())
     return [(field.name, getattr(info, field.name)) for field in dataclasses.fields(info)]
+
+
+def _rows_where(fields: dict[str, Any], name: str) -> list[int]:
+    """Rows of an Info in which a field of booleans is true in any channel."""
+    flags = [key for key, value in fields.items() if isinstance(value, np.ndarray) and value.dtype == bool]
+    if name not in flags:
+        raise ValueError(
+            f"when = {name!r} is no field of booleans of this model's report; it has {', '.join(flags) or 'none'}"
+        )
+    flag = fields[name]
+    return np.flatnonzero(flag.reshape(len(flag), -1).any(axis=1)).tolist() if len(flag) else []
 
 
 def _plain(value: Any) -> Any:
