@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from experiments.claims_retention import author
+from experiments.shared import growth
 from experiments.shared.learners import Persistence, Reservoir, Trophic, frozen
 from scipy.integrate import solve_ivp
 
@@ -177,3 +178,19 @@ def test_a_silent_head_does_not_hear_edges_born_since(protection: str, same: boo
     difference = np.abs(heard[:, 0] - with_edge[:, 0]).max()
     assert difference < 1e-12 if same else difference > 0.1
     assert np.std(heard[:, 0] - u[600:, 0] ** 2) < 0.7 * np.std(u[600:, 0] ** 2)
+
+
+@pytest.mark.parametrize("rule", ["set", "rigl"])
+def test_regrowth_keeps_the_number_of_edges(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(growth, "GRACE", 200)
+    monkeypatch.setattr(growth, "PERIOD", 128)
+    model = Network(n_inputs=6, n_targets=1, n_blocks=6, block_size=4, wiring="own", structure="none", map="none")
+    state, rng = model.init(0), np.random.default_rng(0)
+    growth.connect(model, state, growth.random_pairs(model, rng), rng)
+    assert len(model.edges(state)) == 12
+    errors, births = growth.run(model, state, rng.standard_normal((700, 7)), rule, rng)
+    assert errors.shape == (700, 1)
+    assert births >= 2
+    edges = {tuple(edge) for edge in model.edges(state).tolist()}
+    assert len(edges) == 12
+    assert all(post != pre for post, pre in edges)
