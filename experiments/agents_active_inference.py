@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 from experiments.shared import page
-from experiments.shared.trials import SEEDS, Trial, of_row
+from experiments.shared.trials import SEEDS, Trial, environments, of_row
 
 from trophic.agents.active_inference import ActiveInference
 from trophic.agents.environments import make, spaces_of
 
 NAME = "agents_active_inference"
-EPISODES = {"MountainCar-v0": 15, "CartPole-v1": 10, "trophic.agents.tasks:CueMaze-v0": 200, "Pendulum-v1": 10}
+EPISODES = {"MountainCar-v0": 10, "CartPole-v1": 10, "trophic.agents.tasks:CueMaze-v0": 200, "Pendulum-v1": 10}
 
 
 def first(trial: Trial, goal: float) -> str:
@@ -79,6 +79,7 @@ def main() -> None:
             ]
         )
     lines += page.table(["task", "first return", "mean of the last five returns"], rows)
+    lines.append(environments())
     page.write(NAME, "Active inference: acting to know", lines, SEEDS)
 
 

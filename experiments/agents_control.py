@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.peers.stream_ac import StreamAC
 from experiments.shared import page
-from experiments.shared.trials import SEEDS, of_row
+from experiments.shared.trials import SEEDS, environments, of_row
 
 from trophic.agents.agent import fitting
 from trophic.agents.environments import make, spaces_of
@@ -49,7 +49,8 @@ def main() -> None:
     lines = [
         "Returns of training episodes, actions drawn from the policy; the published ones are of the finished policy. "
         "MountainCar pays -1 per step until the goal is found: whoever never finds it by chance learns nothing, "
-        "and has -200; see [active inference](agents_active_inference.md) for an agent that looks for it.",
+        "and has -200; see [active inference](agents_active_inference.md) for an agent that looks for it. "
+        + environments(),
         "",
         *page.table(header, rows),
     ]

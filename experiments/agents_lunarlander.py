@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from benchmarks.peers.stream_ac import StreamAC
 from experiments.shared import page
-from experiments.shared.trials import FIRST, SEEDS, Trial, median, of_row
+from experiments.shared.trials import FIRST, SEEDS, Trial, environments, median, of_row
 
 from trophic.agents.actor_critic import ActorCritic
 from trophic.agents.environments import make
@@ -26,6 +26,7 @@ ROWS: dict[str, Any] = {
     "fixed feedback": ActorCritic(**SIZES, feedback="fixed"),
     "symmetric feedback": ActorCritic(**SIZES, feedback="symmetric"),
     "stream AC(lambda), backpropagation": StreamAC(n_observations=8, n_actions=4, horizon=1000),
+    "wiring by reward": ActorCritic(**SIZES, structure="reward"),
     "no clip of surprise": ActorCritic(**SIZES, rules=(("surprise_clip", 1e6),)),
     "published rules": ActorCritic.published(**SIZES),
 }
@@ -62,7 +63,8 @@ def main() -> None:
     lines += [
         "Episode and step are medians (range); last 100 is the mean of the last hundred returns of a course of "
         f"{EPISODES}. "
-        "us/step is the median over seeds, environment included, on a machine that did other work at the time.",
+        "us/step is the median over seeds, environment included, on a machine that did other work at the time. "
+        + environments(),
         "",
         "![learning curves](agents_lunarlander.png)",
     ]

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from experiments.shared import page
-from experiments.shared.trials import SEEDS, Trial, of_row
+from experiments.shared.trials import SEEDS, Trial, environments, of_row
 
 from trophic.agents.actor_critic import ActorCritic
 from trophic.agents.environments import make
@@ -80,7 +80,7 @@ def main() -> None:
             rows.append(cells(task, plastic, fixed))
     lines = [
         "Mean of the last hundred returns. A delayed cue pays +1 or -1, so chance is 0; CartPole pays at most 500; a "
-        "landing on the moon more than 200.",
+        "landing on the moon more than 200. " + environments(),
         "",
         *page.table(["task", "plastic", "fixed reservoir", "plastic is better", "episodes"], rows),
     ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from experiments.shared import page
-from experiments.shared.trials import SEEDS, median, of_row
+from experiments.shared.trials import SEEDS, environments, median, of_row
 
 from trophic.agents.actor_critic import ActorCritic
 from trophic.agents.environments import make
@@ -43,7 +43,8 @@ def main() -> None:
             rule = (("reference", float(neurons)),)
             rows.append(row_of(f"{neurons} neurons in {n_blocks} blocks, without the rule", n_blocks, rule))
     header = ["actor", "successes in 427", "solved by 430", "at episode", "last 100"]
-    page.write(NAME, "Agents: larger actors", page.table(header, [row for row in rows if row]), SEEDS[:4])
+    lines = [*page.table(header, [row for row in rows if row]), environments()]
+    page.write(NAME, "Agents: larger actors", lines, SEEDS[:4])
 
 
 if __name__ == "__main__":

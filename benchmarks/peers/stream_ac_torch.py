@@ -39,7 +39,7 @@ class StreamACTorch:
         value = self._critic(o)
         with torch.no_grad():
             future = 0.0 if ended else 0.99 * float(self._critic(o_after))
-        delta = reward + future - float(value)
+        delta = reward + future - float(value.detach())
         policy = torch.distributions.Categorical(logits=self._actor(o))
         objective = policy.log_prob(torch.tensor(action)) + 0.01 * np.sign(delta) * policy.entropy()
         for net, traces, goal, kappa in (

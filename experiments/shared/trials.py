@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,11 @@ def _kept(path: Path, model: Any) -> list[Trial]:
     if content["model"] != model.to_json():
         return []
     return [Trial(s, np.array(r), np.array(n), seconds) for s, r, n, seconds in content["trials"]]
+
+
+def environments() -> str:
+    """A line that says which environments these were."""
+    return f"Gymnasium {version('gymnasium')}, Box2D {version('box2d')}."
 
 
 def median(values: Sequence[float | None]) -> str:

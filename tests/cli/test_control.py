@@ -61,6 +61,13 @@ def test_resume_goes_on_exactly(control: Any, tmp_path: Path) -> None:
     assert all(same_bits(mine[name], theirs[name]) for name in mine)
 
 
+@pytest.mark.parametrize("agent", ["local", "published"])
+def test_other_agents_by_name(control: Any, agent: str) -> None:
+    code, stdout, _ = control("CartPole-v1", "--agent", agent, "--episodes", 3, "--json")
+    assert code == 0
+    assert json.loads(stdout)["configuration"]["critic"] == "td"
+
+
 def test_active_inference_by_name(control: Any) -> None:
     code, stdout, _ = control(
         "trophic.agents.tasks:CueMaze-v0", "--agent", "active-inference", "--episodes", 5, "--json"

@@ -27,7 +27,7 @@ TASKS: dict[str, dict[str, Any]] = {
         "high": (0.6, 0.07),
         "n_blocks": 16,
         "block_size": 16,
-        "n_policies": 160,
+        "n_policies": 100,
         "horizon": 120,
     },
     "CartPole-v1": {
@@ -48,9 +48,9 @@ TASKS: dict[str, dict[str, Any]] = {
         "high": (1.0, 1.0, 8.0),
         "n_blocks": 16,
         "block_size": 16,
-        "n_policies": 160,
+        "n_policies": 100,
         "horizon": 40,
-        "replan": 2,
+        "replan": 4,
         "rules": (("hold", 8.0),),
     },
     "CueMaze-v0": {
