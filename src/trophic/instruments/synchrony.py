@@ -28,12 +28,12 @@ Tass et al. (1998), Detection of n:m phase locking from noisy data. Phys. Rev. L
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from trophic.engines.native import entry
 from trophic.runtime.contract import State
 
 Array = NDArray[np.float64]
@@ -181,16 +181,10 @@ class PhaseLocking:
             raise ValueError(f"individual must have the shape of phase_rad, {phase.shape}, got {residents.shape}")
         alive = np.isfinite(phase)
         phase = np.where(alive, phase, 0.0)
-        for i in range(len(phase)):
-            _forget_strangers(state, alive[i], residents[i])
-            gain = -math.expm1(-interval[i] / self.memory_s)
-            heard = gain * np.outer(alive[i], alive[i])
-            state.sums *= 1 - gain
-            state.sums += heard * np.outer(np.exp(1j * self.q * phase[i]), np.exp(-1j * self.p * phase[i]))
-            state.weights *= 1 - gain
-            state.weights += heard
-            state.squares *= (1 - gain) ** 2
-            state.squares += heard * gain
+        gains = -np.expm1(-interval / self.memory_s)
+        of_a, of_b = np.exp(1j * self.q * phase), np.exp(-1j * self.p * phase)
+        memories = (state.sums, state.weights, state.squares, state.individual)
+        _hear(of_a, of_b, alive, np.ascontiguousarray(residents, dtype=np.int64), gains, *memories)
 
     def value(self, state: LockingState) -> Array:
         """Phase-locking values, shape (K, K), 0..1; [a, b] is for f_a : f_b = p : q. NaN for unheard pairs."""
@@ -206,13 +200,30 @@ class PhaseLocking:
             return state.weights**2 / state.squares
 
 
-def _forget_strangers(state: LockingState, alive: NDArray[np.bool_], residents: NDArray[np.int64]) -> None:
-    moved = alive & (residents != state.individual)
-    if moved.any():
-        for memory in (state.sums, state.weights, state.squares):
-            memory[moved, :] = 0
-            memory[:, moved] = 0
-        state.individual[moved] = residents[moved]
+@entry
+def _hear(of_a, of_b, alive, residents, gains, sums, weights, squares, individual):
+    """The recursion of every pair, frame by frame: S <- (1 - g) S + g e^(j q phi_a) e^(-j p phi_b)."""
+    n_frames, n_branches = alive.shape
+    for i in range(n_frames):
+        for k in range(n_branches):
+            if alive[i, k] and residents[i, k] != individual[k]:  # a stranger's pairs start anew
+                individual[k] = residents[i, k]
+                for memory in (weights, squares):
+                    memory[k, :] = 0.0
+                    memory[:, k] = 0.0
+                sums[k, :] = 0.0
+                sums[:, k] = 0.0
+        gain = gains[i]
+        keep = 1.0 - gain
+        for a in range(n_branches):
+            for b in range(n_branches):
+                sums[a, b] *= keep
+                weights[a, b] *= keep
+                squares[a, b] *= keep * keep
+                if alive[i, a] and alive[i, b]:
+                    sums[a, b] += gain * (of_a[i, a] * of_b[i, b])
+                    weights[a, b] += gain
+                    squares[a, b] += gain * gain
 
 
 # --- the null -------------------------------------------------------------------------------------

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import save as to_safetensors
 
 import trophic
 from trophic.runtime import container, durable
@@ -98,12 +97,13 @@ def save(
     arrays = {name: np.ascontiguousarray(part) for name, part in parts(state)}
     manifest = json.dumps(describe(model, state, config, position), sort_keys=True)
     digest = digest_of(manifest, ((n, a.dtype, a.shape, [a.reshape(-1).view(np.uint8)]) for n, a in arrays.items()))
-    content = to_safetensors(arrays, {"manifest": manifest, "sha256": digest})
-    if int.from_bytes(content[:8], "little") > container.MAX_HEADER:
+    try:
+        content = container.written(arrays, {"manifest": manifest, "sha256": digest})
+    except ValueError as error:
         raise CheckpointError(
             f"{path}: {len(arrays)} arrays and a configuration of {len(model.to_json())} characters need a header "
             f"above {container.MAX_HEADER} bytes; keep long tables in the State, as one array"
-        )
+        ) from error
     durable.write(path, content, keep)
 
 

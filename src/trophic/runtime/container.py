@@ -1,4 +1,4 @@
-"""Reading a safetensors container that may have been harmed, or made to harm.
+"""Writing a safetensors container, and reading one that may have been harmed, or made to harm.
 
 Nothing the file claims is believed before it was compared with the file's size: a claim of a terabyte costs no
 memory, names are never paths, and at most a megabyte is in memory at once but for the arrays asked for.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any, BinaryIO
@@ -23,6 +23,7 @@ _DTYPES = {
     "BOOL": "?", "U8": "u1", "I8": "i1", "U16": "<u2", "I16": "<i2", "U32": "<u4", "I32": "<i4", "U64": "<u8",
     "I64": "<i8", "F16": "<f2", "F32": "<f4", "F64": "<f8",
 }  # fmt: skip
+_NAMES = {np.dtype(kind): name for name, kind in _DTYPES.items()}
 
 
 class Damaged(ValueError):
@@ -37,6 +38,43 @@ class Entry:
     shape: tuple[int, ...]
     begin: int
     end: int
+
+
+def written(arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> list[bytes | memoryview]:
+    """The bytes of a container, in order and in pieces; large arrays are not copied.
+
+    Parameters
+    ----------
+    arrays : mapping of str to array
+        C-contiguous, of the plain dtypes.
+    metadata : mapping of str to str
+        Stored in the header.
+
+    Raises
+    ------
+    ValueError
+        If the header is above `MAX_HEADER` bytes.
+    """
+    order = sorted(arrays, key=lambda name: (-arrays[name].dtype.itemsize, name))  # so that all lie aligned
+    header: dict[str, Any] = {"__metadata__": dict(metadata)}
+    place = 0
+    for name in order:
+        array = arrays[name]
+        end = place + array.nbytes
+        header[name] = {"dtype": _NAMES[array.dtype], "shape": list(array.shape), "data_offsets": [place, end]}
+        place = end
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    if len(text) > MAX_HEADER:
+        raise ValueError(f"the header has {len(text)} bytes, at most {MAX_HEADER} are read")
+    found: list[bytes | memoryview] = [len(text).to_bytes(8, "little") + text]
+    for name in order:
+        data = arrays[name].reshape(-1).view(np.uint8).data
+        if len(data) + len(found[-1]) <= _PIECE:
+            found[-1] = b"".join((found[-1], data))
+        else:
+            found.append(data)
+    return found
 
 
 def read_header(file: BinaryIO) -> tuple[dict[str, str], dict[str, Entry]]:

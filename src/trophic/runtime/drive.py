@@ -263,7 +263,8 @@ def _pieces(chunks: Iterable[Chunk], chunk_size: int) -> Iterator[Chunk]:
                 "wrap each block of samples as Chunk(values, first_sample=..., sample_period_s=...)"
             )
         for start in range(0, len(chunk), chunk_size):
-            piece = chunk.part(start, min(start + chunk_size, len(chunk)))
+            whole = len(chunk) <= chunk_size
+            piece = chunk if whole else chunk.part(start, min(start + chunk_size, len(chunk)))
             if piece.values.dtype.kind != "f":
                 piece = dataclasses.replace(piece, values=piece.values.astype(np.float64))
             yield without_marks(piece)

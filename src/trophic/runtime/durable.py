@@ -7,6 +7,7 @@ import errno
 import os
 import re
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 _FIXES = {
@@ -33,15 +34,15 @@ class CheckpointWriteError(OSError):
         return cls(error.errno, f"checkpoint not written ({error.strerror or error}); {fix}", str(path))
 
 
-def write(path: Path, content: bytes, keep: int = 1) -> None:
+def write(path: Path, content: Sequence[bytes | memoryview], keep: int = 1) -> None:
     """Put ``content`` at ``path`` in one step, or leave what is there.
 
     Parameters
     ----------
     path : Path
         The file. Its folder must exist.
-    content : bytes
-        All of it.
+    content : sequence of bytes
+        All of it, in order.
     keep : int
         How many versions stay, >= 1: the newest at ``path``, older ones at ``path.1``, ``path.2`` and so on.
 
@@ -55,7 +56,7 @@ def write(path: Path, content: bytes, keep: int = 1) -> None:
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     for version in (b"one", b"two", b"three"):
-    ...         write(Path(folder, "x"), version, keep=2)
+    ...         write(Path(folder, "x"), [version], keep=2)
     ...     [(file.name, file.read_bytes()) for file in generations(Path(folder, "x"))]
     [('x', b'three'), ('x.1', b'two')]
     """
@@ -111,15 +112,16 @@ def _link(path: Path, other: Path) -> None:
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        _write_flushed(other, path.read_bytes())  # FAT and some network disks know no links
+        _write_flushed(other, [path.read_bytes()])  # FAT and some network disks know no links
 
 
-def _write_flushed(path: Path, content: bytes) -> None:
+def _write_flushed(path: Path, content: Sequence[bytes | memoryview]) -> None:
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
-        rest = memoryview(content)
-        while rest:
-            rest = rest[os.write(file, rest) :]
+        for piece in content:
+            rest = memoryview(piece)
+            while rest:
+                rest = rest[os.write(file, rest) :]
         os.fsync(file)
     finally:
         os.close(file)
