@@ -44,8 +44,8 @@ def main() -> None:
             if trials:
                 steps = page.spread((trial.steps.sum() for trial in trials), 3)
                 last = page.spread((trial.last() for trial in trials), 3)
-                rows.append([task, name, last, str(episodes), steps, PUBLISHED[task]])
-    header = ["task", "agent", "last 100 returns", "episodes", "steps", "published, with replay or batches"]
+                rows.append([task, name, last, str(len(trials)), str(episodes), steps, PUBLISHED[task]])
+    header = ["task", "agent", "last 100 returns", "seeds", "episodes", "steps", "published, with replay or batches"]
     lines = [
         "Returns of training episodes, actions drawn from the policy; the published ones are of the finished policy. "
         "MountainCar pays -1 per step until the goal is found: whoever never finds it by chance learns nothing, "

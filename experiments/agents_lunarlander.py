@@ -61,6 +61,7 @@ def main() -> None:
     header = ["agent", f"successes in {FIRST}", "solved", "by 430", "at episode", "at step", "last 100", "us/step"]
     lines = [*TARGETS, *page.table(header, [cells(row, trials) for row, trials in found.items()])]
     lines += [
+        "Under solved stands of how many seeds a row is. "
         "Episode and step are medians (range); last 100 is the mean of the last hundred returns of a course of "
         f"{EPISODES}. "
         "us/step is the median over seeds, environment included, on a machine that did other work at the time. "

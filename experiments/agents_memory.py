@@ -80,7 +80,7 @@ def main() -> None:
             rows.append(cells(task, plastic, fixed))
     lines = [
         "Mean of the last hundred returns. A delayed cue pays +1 or -1, so chance is 0; CartPole pays at most 500; a "
-        "landing on the moon more than 200. " + environments(),
+        "landing on the moon more than 200. The fourth column says of how many seeds a row is. " + environments(),
         "",
         *page.table(["task", "plastic", "fixed reservoir", "plastic is better", "episodes"], rows),
     ]

@@ -118,17 +118,19 @@ class ActiveInference(ActingModel[ActiveInferenceState]):
 
     Examples
     --------
-    A point on a line, moved by -1, 0 or 1; it should come to 5.
+    A point on a line, moved by -1, 0 or 1; it should come to 3. Information must weigh about as much as risk does, or
+    an action that was never tried stays untried.
 
     >>> import numpy as np
     >>> model = ActiveInference(
-    ...     n_observations=1, n_actions=3, target=(5.0,), width=(1.0,), n_blocks=4, block_size=4, horizon=6, replan=1)
+    ...     n_observations=1, n_actions=3, target=(3.0,), width=(1.0,), n_blocks=4, block_size=4, horizon=6, replan=1,
+    ...     rules=(("epistemic", 5.0),))
     >>> state, place = model.init(seed=0), 0.0
     >>> model.begin(state, np.array([place]))
     >>> for _ in range(60):
     ...     place += float(model.action(state)[0]) - 1
     ...     model.proceed(state, 0.0, np.array([place]), False, False)
-    >>> bool(abs(place - 5) <= 1)
+    >>> bool(abs(place - 3) <= 1)
     True
     """
 
