@@ -141,11 +141,14 @@ class JsonLines:
                 if (self._fields is None or name in self._fields)
                 and not (isinstance(value, np.ndarray) and value.ndim and not len(value))
             }
-            self._file.write(json.dumps(line, allow_nan=False) + "\n")
+            self._file.write(_encoded(line) + "\n")
         self._file.flush()
 
     def close(self) -> None:
         self._file.close()
+
+
+_encoded = json.JSONEncoder(allow_nan=False).encode
 
 
 def concatenate(infos: Iterable[Any]) -> dict[str, NDArray[Any]]:
@@ -194,7 +197,18 @@ def _rows_where(fields: dict[str, Any], name: str) -> list[int]:
 def _plain(value: Any) -> Any:
     """Arrays and NumPy scalars as JSON has them: NaN and infinities become None."""
     if isinstance(value, np.ndarray | np.generic):
+        if value.dtype.kind in "iub":
+            return value.tolist()
+        if value.dtype.kind == "f" and value.ndim:
+            return _finite(value.tolist(), value.ndim)
         value = value.tolist()
     if isinstance(value, list):
         return [_plain(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _finite(items: list[Any], depth: int) -> list[Any]:
+    """Nested lists of floats, None where one is not finite."""
+    if depth > 1:
+        return [_finite(item, depth - 1) for item in items]
+    return [item if math.isfinite(item) else None for item in items]
