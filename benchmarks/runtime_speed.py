@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from trophic.runtime.sinks import JsonLines
 
 CHUNK = 64
 FS = 1000.0
+BRIEF = {"Ecology": ("time_s", "frequency_hz", "amplitude"), "Network": ("prediction", "gate")}
 
 
 @dataclass
@@ -116,6 +118,7 @@ def step_jobs(folder: Path) -> list[Job]:
         chunks = [trophic.Chunk(x[i : i + CHUNK], i, sample_period_s=1 / FS) for i in range(0, len(x), CHUNK)]
         info = model.step(model.init(), chunks[0])[1]
         sink = JsonLines(folder / f"{name}.jsonl")
+        brief = JsonLines(folder / f"{name}.brief.jsonl", BRIEF[name])
 
         def advance(model: Any = model, chunks: Any = chunks) -> None:
             state = model.init()
@@ -135,7 +138,13 @@ def step_jobs(folder: Path) -> list[Job]:
         def run(model: Any = model, chunks: Any = chunks, sink: Any = sink) -> None:
             trophic.run(model, chunks, collect=False, chunk_size=CHUNK, sinks=[Unclosed(sink)])
 
-        works = {"step": advance, "guard and clock": guard, "JSON lines": write, "run with all of it": run}
+        works = {
+            "step": advance,
+            "guard and clock": guard,
+            f"JSON lines of {', '.join(BRIEF[name])}": partial(write, sink=brief),
+            "JSON lines of every field": write,
+            "run with guard, clock, and those lines": partial(run, sink=brief),
+        }
         jobs += [Job(f"{name}: {label}", work, len(chunks)) for label, work in works.items()]
     return jobs
 
@@ -169,13 +178,16 @@ def recording_jobs(folder: Path) -> list[Job]:
         with contextlib.redirect_stdout(io.StringIO()):
             assert command_line(["decompose", str(path), "--json", *options]) == 0
 
-    return [Job("decompose x.wav --json", decompose, n, wall=True)]
+    return [
+        Job("decompose x.wav --json, wall time", decompose, n, wall=True),
+        Job("the same, processor time", decompose, n),
+    ]
 
 
 # ---- fleets ---------------------------------------------------------------------------------------------------
 
 
-def fleet_jobs(n_streams: int = 200, n_chunks: int = 8) -> list[Job]:
+def fleet_jobs(n_streams: int = 200, n_chunks: int = 32) -> list[Job]:
     """Streams times samples, in chunks of 64."""
     model = trophic.Ecology(f_min_hz=10, f_max_hz=400, n_branches=8, track_every=1 << 40)
     x, names = tones(CHUNK * n_chunks, n_streams), [f"s{i}" for i in range(n_streams)]
@@ -291,7 +303,7 @@ def page(groups: dict[str, list[Job]], size: int, how: str) -> list[str]:
         "## Checkpoints, wall time", "",
         *report.table(["", "s"], [[job.label, job.show(1)] for job in save]), "",
         f"The file has {size / 1e6:.0f} MB; it is hashed, written, flushed to the disk and renamed.", "",
-        "## Recordings, wall time", "",
+        "## Recordings, from the file to the report", "",
         *report.table(["", "samples/s"], [[job.label, job.rate()] for job in groups["recording"]]), "",
         "2,000,000 samples of 16 bits at 44.1 kHz, one channel; reading, decomposing and the report.", "",
         "## Fleets of ecologies, chunks of 64 samples", "",
