@@ -101,7 +101,7 @@ def is_measurement(values: NDArray[np.floating]) -> NDArray[np.bool_]:
     >>> is_measurement(np.array([1e35, np.nan, -np.inf, 1e38]))
     array([ True, False, False, False])
     """
-    return np.asarray(np.abs(values) < NO_MEASUREMENT, dtype=bool)
+    return np.abs(values) < NO_MEASUREMENT
 
 
 def without_marks(chunk: Chunk) -> Chunk:
@@ -115,8 +115,7 @@ def without_marks(chunk: Chunk) -> Chunk:
     array([ 2., nan])
     """
     values = chunk.values
-    high, low = (np.max(values), np.min(values)) if values.size else (0.0, 0.0)
-    if high < NO_MEASUREMENT and low > -NO_MEASUREMENT:
+    if is_measurement(values).all():
         return chunk
     marked = np.abs(values) >= NO_MEASUREMENT
     return dataclasses.replace(chunk, values=np.where(marked, np.nan, values)) if marked.any() else chunk
