@@ -278,7 +278,8 @@ class Network(Model[NetworkState, NetworkInfo]):
             shown = streams.advance_one(self, state, values, good, is_sample, features.size > 0)
             features[...] = shown[2] if features.size else features
             return self._info(values, good, shown[0], shown[1])
-        prediction = np.full((len(chunk), self.n_outputs, len(self.horizons)), np.nan)
+        prediction = np.empty((len(chunk), self.n_outputs, len(self.horizons)))
+        prediction.fill(np.nan)
         monitor = np.empty((len(chunk), 3))
         inputs = np.empty(self.n_inputs, dtype=self.precision)
         kernel.run(
