@@ -41,7 +41,7 @@ HOSTILE = [
 HUGE = b"[" + b"1," * (MAX_MESSAGE // 2) + b"1]"
 
 
-def wait_for(condition: Callable[[], Any], timeout_s: float = 20.0) -> None:
+def wait_for(condition: Callable[[], Any], timeout_s: float = 120.0) -> None:
     until = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < until, "nothing happened"
@@ -150,6 +150,7 @@ def stopped_over_and_over(
 
     Returns how often it was stopped.
     """
+    trophic.run(ECOLOGY, signal_of(10), sample_rate_hz=1000)  # kernels that are compiled here are not there
     n_stops, folder = at_scale(2, 30), path.parent
     part = len(payloads) // (n_stops + 1)
     for stop in range(n_stops):
