@@ -50,6 +50,16 @@ def test_two_seeds_with_everything_written(control: Any, tmp_path: Path) -> None
     assert main(["verify", str(out / "agent-3.safetensors")]) == 0
 
 
+def test_a_killed_run_goes_on_from_its_last_agent(control: Any, tmp_path: Path) -> None:
+    """What was recorded after the agent was saved is played again, the same."""
+    assert control(CUE, "--seeds", "0,1", "--episodes", 20, "--out", tmp_path)[0] == 0
+    whole = (tmp_path / "episodes.csv").read_text()
+    assert control(CUE, "--seeds", "0,1", "--episodes", 10, "--out", tmp_path)[0] == 0
+    (tmp_path / "episodes.csv").write_text(whole)
+    assert control(CUE, "--seeds", "0,1", "--episodes", 20, "--out", tmp_path, "--resume")[0] == 0
+    assert (tmp_path / "episodes.csv").read_text() == whole
+
+
 def test_resume_goes_on_exactly(control: Any, tmp_path: Path) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert control(CUE, "--episodes", 30, "--out", whole)[0] == 0
@@ -86,6 +96,7 @@ def test_active_inference_by_name(control: Any) -> None:
         (["CartPole-v1", "--episodes", "0"], "--episodes must be in 1..10000000, got 0"),
         (["CartPole-v1", "--agent", "dqn"], "--agent must be one of actor-critic, local, published, active-inference"),
         (["CartPole-v1", "--video"], "--video needs --out DIR"),
+        ([CUE, "--video", "--out", "nowhere"], "cannot render pictures"),
         (["Acrobot-v1", "--agent", "active-inference"], "what to prefer there is not known"),
     ],
 )

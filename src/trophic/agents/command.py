@@ -27,8 +27,8 @@ class Control:
     """Let agents learn to act in a Gymnasium environment: online, one pass, no replay.
 
     ENV_ID is a name of gymnasium.make with vector observations, such as LunarLander-v3 or module:Name-v0. Every seed is
-    an agent and a course of episodes of its own. With --out each agent is saved after every episode, and --resume goes
-    on from there as if nothing had happened.
+    an agent and a course of episodes of its own. With --out each agent is saved every ten episodes and at the end, and
+    --resume goes on from there as if nothing had happened.
     """
 
     env_id: Positional[Annotated[str, arg(metavar="ENV_ID")]]
@@ -69,23 +69,27 @@ def _control(command: Control) -> int:
     seeds = _checked(command)
     with contextlib.closing(_environment(command)) as env:
         model = model_for(command.agent, command.env_id, env)
+        if command.video and "rgb_array" not in env.metadata.get("render_modes", []):
+            raise UsageError(f"--video: {command.env_id} cannot render pictures; leave it out")
         folder = command.out
         if folder is not None:
             names = ["episodes.csv", "report.json", "figure.png", "agent.gif"]
             claim(folder, [folder / n for n in names] + [_agent_path(folder, s) for s in seeds], Path("-"))
         earlier = read_courses(folder / "episodes.csv") if command.resume and folder is not None else {}
-        courses: list[Course] = []
+        courses = [Course(seed, list(earlier.get(seed, []))) for seed in seeds]
         interrupted = False
+
+        def record() -> None:
+            if folder is not None:
+                write_courses(folder / "episodes.csv", courses)
+
         try:
-            for seed in seeds:
-                course = Course(seed, list(earlier.get(seed, [])))
-                courses.append(course)
-                _train(command, env, model, course)
+            for course in courses:
+                _train(command, env, model, course, record)
         except KeyboardInterrupt:
             interrupted = True
         finally:
-            if folder is not None:
-                write_courses(folder / "episodes.csv", courses)
+            record()
         report = ControlReport.of(
             command.env_id, command.agent, model, courses, goal_of(command.goal, env), interrupted
         )
@@ -148,8 +152,11 @@ def _agent_path(folder: Path, seed: int) -> Path:
     return folder / f"agent-{seed}.safetensors"
 
 
-def _train(command: Control, env: Any, model: ActingModel[Any], course: Any) -> None:
-    """One seed's episodes, those still missing; its agent is saved after every one, and if the environment fails."""
+def _train(command: Control, env: Any, model: ActingModel[Any], course: Any, record: Callable[[], None]) -> None:
+    """One seed's episodes, those still missing; agent and episodes are saved every ten, and if the environment fails.
+
+    The episodes go first: those that a killed run's agent has not had are dropped when it goes on.
+    """
     from trophic.agents.control import Control as Training
     from trophic.agents.environments import EnvironmentFailure
 
@@ -170,6 +177,7 @@ def _train(command: Control, env: Any, model: ActingModel[Any], course: Any) -> 
         def keep(episode: Episode) -> None:
             course.episodes.append((episode.total, episode.steps))
             if path is not None and (len(course.episodes) % 10 == 0 or len(course.episodes) == command.episodes):
+                record()
                 training.save(path)
             advance()
 
