@@ -22,6 +22,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from trophic.engines.native import inlined, native
 from trophic.network.dynamics import normal, uniform
 from trophic.network.edges import free, give_birth, occupy, slot_for, worth
@@ -29,6 +31,8 @@ from trophic.network.layout import CONFIRMED, GATED, PUBLISHED_STRUCTURE, SLOPE,
 from trophic.network.plasticity import project
 from trophic.network.topology import connected
 from trophic.network.trophic_map import forget, on_trial, pair_evidence, rotate, whiten_all, whitened_direction
+
+NONE = np.int64(-1)  # no row, no slot; for a plain -1 Numba compiles everything that is called with it once more
 
 
 @inlined
@@ -75,7 +79,7 @@ def best_candidate(net, j, threshold, rules):
 def grow_gated(net, rules):
     """The rows with the strongest evidence get their edge, at most ``births`` of them."""
     for _ in range(int(rules.births)):
-        row, candidate, best = -1, -1, rules.threshold
+        row, candidate, best = NONE, NONE, rules.threshold
         for j in range(net.slots.shape[0]):
             c, z = best_candidate(net, j, best, rules)
             if c >= 0:
@@ -127,7 +131,7 @@ def end_trials(net, rules):
     """Of the trials that are over, the best end in a birth; the others forget the pair's evidence."""
     n_blocks = net.slots.shape[0]
     for _ in range(int(rules.births)):
-        row, slot, best = -1, -1, rules.confirm
+        row, slot, best = NONE, NONE, rules.confirm
         for j in range(n_blocks):
             for q in range(TRIALS):
                 trial = net.trials[j, q]
@@ -210,7 +214,7 @@ def published(net, rules):
         for i in range(n_blocks):
             if i != j:
                 largest = max(largest, net.evidence[j, i, 0, 0])
-    living, lowest, row, slot = 0, 1e300, -1, -1
+    living, lowest, row, slot = 0, 1e300, NONE, NONE
     for j in range(n_blocks):
         for s in range(1, n_slots):
             if net.slots[j, s] >= 0:

@@ -128,9 +128,12 @@ def whiten(net, side, j, ridge):
 def whiten_all(net, rules):
     """Whiteners and degrees of freedom of all blocks."""
     for j in range(net.slots.shape[0]):
-        block = net.blocks[j]
-        block.credit_freedom = whiten(net, 0, j, rules.ridge)
-        block.trace_freedom = whiten(net, 1, j, rules.ridge)
+        for side in range(2):
+            freedom = whiten(net, side, j, rules.ridge)
+            if side == 0:
+                net.blocks[j].credit_freedom = freedom
+            else:
+                net.blocks[j].trace_freedom = freedom
 
 
 @native
