@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ from .learners import (
     stopped_over_and_over,
     wait_for,
 )
-from .servers import Broker, Brokers, broker_folder
+from .servers import Broker, Brokers, Wire, broker_folder
 
 # ---- MQTT, with Mosquitto -------------------------------------------------------------------------------------
 
@@ -88,6 +89,24 @@ def test_mqtt_takes_no_message_twice_and_none_that_was_retained(tmp_path: Path, 
     source.close()
     # Mosquitto 2.0 gives back in another order what it had to restore from its disk.
     assert sorted(x for chunk in seen for x in chunk.values[:, 0]) == list(range(70))
+
+
+def test_mqtt_over_a_wire_that_is_cut_loses_nothing_and_takes_nothing_twice(tmp_path: Path) -> None:
+    running = Broker(broker_folder(tmp_path), "allow_anonymous true", "max_queued_messages 0")  # 1000 by default
+    with running as broker, closing(Wire(broker.port)) as wire:
+        source = opened(tmp_path, mqtt(broker).replace(str(broker.port), str(wire.port)))
+        with Taken(source) as taken:
+            wait_for(source.counters["trophic_connected"][1])
+            sender = threading.Thread(target=broker.publish, args=(encoded(range(3000)),))
+            sender.start()
+            for n in (200, 700, 1500):
+                taken.until(n)
+                wire.cut()
+            values = taken.until(3000)
+            sender.join()
+    assert source.counters["trophic_connections_total"][1]() >= 2
+    # Mosquitto 2.0 lets what is published while it gives back what it kept come between.
+    assert sorted(values) == list(range(3000))
 
 
 def test_mqtt_drops_are_counted_and_do_not_stall_the_broker(tmp_path: Path, broker: Broker) -> None:
