@@ -43,7 +43,8 @@ def main() -> None:
             rule = (("reference", float(neurons)),)
             rows.append(row_of(f"{neurons} neurons in {n_blocks} blocks, without the rule", n_blocks, rule))
     header = ["actor", "successes in 427", "solved by 430", "at episode", "last 100"]
-    lines = [*page.table(header, [row for row in rows if row]), environments()]
+    lines = ["Under solved stands of how many seeds a row is.", ""]
+    lines += [*page.table(header, [row for row in rows if row]), environments()]
     page.write(NAME, "Agents: larger actors", lines, SEEDS[:4])
 
 
