@@ -162,16 +162,21 @@ def test_a_broker_that_refuses_ends_the_run_in_one_line(tmp_path: Path) -> None:
 def test_mqtt_goes_on_where_a_learner_was_stopped(
     tmp_path: Path, number: signal.Signals, acknowledge: str, figure: Callable[..., None]
 ) -> None:
-    """Bit for bit: the broker sends again exactly what the saved State has not seen."""
+    """Bit for bit, where the learner could say goodbye; a kill loses nothing either.
+
+    A kill between a save and the broker's hearing of its acknowledgement lets what was saved come again.
+    """
     x = signal_of(1000)
     options = ["allow_anonymous true", "max_inflight_messages 0", "max_queued_messages 0"]
     with Broker(broker_folder(tmp_path), *options) as broker:
         more = f'sample_rate_hz = 1000\nacknowledge = "{acknowledge}"'
         path = described(tmp_path, mqtt(broker, more))
         n_stops = stopped_over_and_over(path, broker.publish, encoded(x.tolist()), number, n_samples=1000)
-    expected = trophic.run(ECOLOGY, x, sample_rate_hz=1000)
-    assert load(tmp_path / "x.safetensors", ECOLOGY).equals(expected.state)
-    figure(source="mqtt", signal=number.name, stops=n_stops, messages=len(x), lost=0, repeated=0)
+    state = load(tmp_path / "x.safetensors", ECOLOGY)
+    repeated = state.clock.index - len(x)
+    assert 0 <= repeated <= (0 if number is signal.SIGTERM else len(x) * n_stops // (n_stops + 1))
+    assert repeated or state.equals(trophic.run(ECOLOGY, x, sample_rate_hz=1000).state)
+    figure(source="mqtt", signal=number.name, stops=n_stops, messages=len(x), repeated=repeated)
 
 
 # ---- Kafka, with the brokers that librdkafka has for tests (its wire protocol, on loopback) ------------------
