@@ -7,6 +7,7 @@ scikit-learn's own checks, but for those that ask that rows may be permuted or t
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, Self
 
 import numpy as np
@@ -27,7 +28,7 @@ NOT_FOR_STREAMS = {
 """Checks of scikit-learn that `NetworkForecaster` is not meant to pass, and why."""
 
 
-class _StreamEstimator(TransformerMixin, BaseEstimator):
+class _StreamEstimator(TransformerMixin, BaseEstimator, ABC):
     """What estimators of streams share: missing values are data, and learning goes on."""
 
     model_: Any
@@ -44,8 +45,9 @@ class _StreamEstimator(TransformerMixin, BaseEstimator):
             return self.fit(X)
         return self._learn(self._validated(X, reset=False))
 
+    @abstractmethod
     def fit(self, X: Any, y: Any = None) -> Self:
-        raise NotImplementedError
+        """Learn from the rows of X from a fresh State."""
 
     def _listen(self, X: Any) -> list[Any]:
         """What the rows of X, which follow those learned from, show; nothing is learned."""
