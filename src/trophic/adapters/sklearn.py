@@ -33,6 +33,7 @@ class _StreamEstimator(TransformerMixin, BaseEstimator, ABC):
 
     model_: Any
     state_: Any
+    n_features_in_: int
     sample_rate_hz: float = 1.0
 
     def _learn(self, values: NDArray[np.float64]) -> Self:
