@@ -14,6 +14,7 @@ from trophic.agents.acting import ActingModel
 from trophic.agents.environments import SpaceError, Spaces
 from trophic.agents.inference_state import PREFERENCES, RULE_TABLE, RULES, SHARED, ActiveInferenceState
 from trophic.runtime.clock import Clock
+from trophic.runtime.rules import check_names
 
 #: What is preferred in known environments: come to the flag; hold the pole up; stand upright; get the reward.
 TASKS: dict[str, dict[str, Any]] = {
@@ -174,9 +175,8 @@ class ActiveInference(ActingModel[ActiveInferenceState]):
                 raise ValueError(f"{name} must have n_observations = {d} entries, got {len(values)}")
         if any(not u > 0 for u in self.unit) or any(not w >= 0 for w in self.width):
             raise ValueError(f"unit must be > 0 and width >= 0, got {self.unit} and {self.width}")
+        check_names(self.rules, RULE_TABLE)
         for name, value in self.rules:
-            if name not in RULE_TABLE:
-                raise ValueError(f"rules has no constant named {name!r}; known are {', '.join(RULE_TABLE)}")
             _, low, high, _ = RULE_TABLE[name]
             if not low <= value <= high:
                 raise ValueError(f"rule {name} must be in [{low:g}, {high:g}], got {value}")

@@ -14,6 +14,7 @@ from trophic.agents import kernel
 from trophic.agents.acting import ActingModel
 from trophic.agents.layout import CHOICE, CHOICES, RULE_TABLE, RULES
 from trophic.agents.state import ActorCriticState, new_state
+from trophic.runtime.rules import check_names
 
 
 @dataclass(frozen=True)
@@ -120,9 +121,8 @@ class ActorCritic(ActingModel[ActorCriticState]):
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
         if self.structure == "reward" and self.plasticity != "local":
             raise ValueError(f"structure='reward' needs plasticity='local', got {self.plasticity!r}")
+        check_names(self.rules, RULE_TABLE)
         for name, value in self.rules:
-            if name not in RULE_TABLE:
-                raise ValueError(f"rules has no constant named {name!r}; known are {', '.join(RULE_TABLE)}")
             _, low, high, _ = RULE_TABLE[name]
             if not (math.isfinite(value) and low <= value <= high):
                 raise ValueError(f"rule {name} must be in [{low:g}, {high:g}], got {value}")

@@ -38,6 +38,7 @@ from trophic.instruments.energy import EnergyLedger, stored_energy
 from trophic.runtime.clock import Clock
 from trophic.runtime.contract import Chunk, Model, State
 from trophic.runtime.guard import admit
+from trophic.runtime.rules import check_names
 
 if TYPE_CHECKING:
     from trophic.testing import LocalityProbe
@@ -196,8 +197,7 @@ class Ecology(Model[EcologyState, EcologyInfo]):
             raise ValueError(f"budget must be in (0, inf) units of mass, got {self.budget}; the default is 1e6")
         if self.precision not in ("float64", "float32"):
             raise ValueError(f"precision must be 'float64' or 'float32', got {self.precision!r}")
-        if unknown := [name for name, _ in self.rules if name not in RULE_TABLE]:
-            raise ValueError(f"rules has no constant named {unknown[0]!r}; known are {', '.join(RULE_TABLE)}")
+        check_names(self.rules, RULE_TABLE)
 
     def init(self, seed: int = 0) -> EcologyState:
         """A State before its first sample. Nothing in an ecology is random: ``seed`` changes nothing."""

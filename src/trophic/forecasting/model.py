@@ -28,6 +28,7 @@ from trophic.network.intake import admit_rows
 from trophic.network.model import Network, NetworkState
 from trophic.runtime.clock import Clock
 from trophic.runtime.contract import Chunk, Model, State
+from trophic.runtime.rules import check_names, constants
 
 ROWS = 1024  # samples for which the network's state is kept at a time
 
@@ -177,9 +178,8 @@ class Forecaster(Model[ForecasterState, ForecastInfo]):
                 f"horizons must be increasing integers from 1 to at most {SEASON_MAX // 2}, the first 1, got {h!r}; "
                 "for example (1, 4)"
             )
+        check_names(self.rules, RULE_TABLE)
         for name, value in self.rules:
-            if name not in RULE_TABLE:
-                raise ValueError(f"rules has no constant named {name!r}; known are {', '.join(RULE_TABLE)}")
             if not (math.isfinite(value) and value > 0):
                 raise ValueError(f"rule {name} must be positive and finite, got {value}")
         rules = self._constants()
@@ -304,5 +304,4 @@ class Forecaster(Model[ForecasterState, ForecastInfo]):
         return 4, whole, max(4, whole // 2), max(4, whole // 2)
 
     def _constants(self) -> np.record:
-        values = {name: value for name, (value, _) in RULE_TABLE.items()} | dict(self.rules)
-        return np.rec.array(np.array([tuple(values[name] for name in RULE_TABLE)], dtype=RULES))[0]
+        return constants(self.rules, RULE_TABLE, RULES)

@@ -18,6 +18,7 @@ from trophic.network.layout import ACTIVITY, BATCH, BIAS, CHOICE, CHOICES, RULE_
 from trophic.network.readout import ridge
 from trophic.network.state import NetworkState, new_state
 from trophic.runtime.contract import Chunk, Model
+from trophic.runtime.rules import check_names
 
 if TYPE_CHECKING:
     from trophic.testing import LocalityProbe
@@ -165,9 +166,8 @@ class Network(Model[NetworkState, NetworkInfo]):
             raise ValueError(f"n_candidates must be 0 with map={self.map!r}, which watches all pairs")
 
     def _check_rules(self) -> None:
+        check_names(self.rules, RULE_TABLE)
         for name, value in self.rules:
-            if name not in RULE_TABLE:
-                raise ValueError(f"rules has no constant named {name!r}; known are {', '.join(RULE_TABLE)}")
             if not math.isfinite(value):
                 raise ValueError(f"rule {name} must be finite, got {value}")
         constants = self._constants()

@@ -25,6 +25,7 @@ from trophic.novelty.layout import (
 )
 from trophic.runtime.clock import Clock
 from trophic.runtime.contract import Chunk, Model, State
+from trophic.runtime.rules import check_names, constants
 
 
 @dataclass
@@ -117,9 +118,8 @@ class Novelty(Model[NoveltyState, NoveltyInfo]):
             value = getattr(self, name)
             if not (isinstance(value, int) and low <= value <= high):
                 raise ValueError(f"{name} must be an integer in {low}..{high}, got {value!r}")
+        check_names(self.rules, RULE_TABLE)
         for name, value in self.rules:
-            if name not in RULE_TABLE:
-                raise ValueError(f"rules has no constant named {name!r}; known are {', '.join(RULE_TABLE)}")
             if not (math.isfinite(value) and value > 0):
                 raise ValueError(f"rule {name} must be positive and finite, got {value}")
 
@@ -155,5 +155,4 @@ class Novelty(Model[NoveltyState, NoveltyInfo]):
         return NoveltyInfo(time_s=chunk.time_stamps_s(), score=score, alarm=alarm, novelty=novelty)
 
     def _constants(self) -> np.record:
-        values = {name: value for name, (value, _) in RULE_TABLE.items()} | dict(self.rules)
-        return np.rec.array(np.array([tuple(values[name] for name in RULE_TABLE)], dtype=RULES))[0]
+        return constants(self.rules, RULE_TABLE, RULES)
