@@ -22,8 +22,7 @@ from trophic.network import (
     trophic_map,
 )
 from trophic.network.layout import NO_PROTECTION, NO_STRUCTURE
-
-SETTLE = 16  # samples before anything is learned: the units of the channels are not known yet
+from trophic.network.scaling import SETTLE
 
 
 @inlined

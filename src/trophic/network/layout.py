@@ -74,6 +74,8 @@ RULE_TABLE: dict[str, tuple[float, str]] = {
     "confirm": (6.5, "Student's t, over 32 batches, that ends a trial with a birth"),
     "grace": (2000.0, "an edge younger than this is not given up"),
     "scale_rate": (1e-4, "slowest rate of the running mean and variance of each channel"),
+    "far": (30.0, "a value this many units from the origin is taken for a fault of the sensor, and as missing"),
+    "patience": (2048.0, "by so many must far values outnumber the others to be the signal"),
     "keep": (0.003, "an older edge whose utility is below this part of the head's power dies"),
     "birth_gain": (0.2, "norm of newborn weights, in sqrt(block size)"),
     "birth_prior": (0.1, "added to P of a block that got a new input"),
@@ -123,6 +125,7 @@ CHANNEL = np.dtype(
         ("variance", "f8"),
         ("origin", "f8"),  # in use: scaled = (value - origin)/unit
         ("unit", "f8"),
+        ("far", "i8"),  # far values beyond the others that were near
         ("scaled", "f8"),  # the present sample
     ]
 )

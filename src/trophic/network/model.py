@@ -284,7 +284,7 @@ class Network(Model[NetworkState, NetworkInfo]):
         inputs = np.empty(self.n_inputs, dtype=self.precision)
         kernel.run(
             values,
-            good,
+            good.copy(),  # the kernel strikes out far values; their errors are shown all the same
             is_sample,
             inputs,
             state.net(),

@@ -6,6 +6,11 @@ The running moments move with every good sample; what is in use moves rarely, be
 learn anew: at samples 1, 2, 4 .. 256 and afterwards when the mean is a unit away or the deviation has changed by a
 factor of two. A move leaves every prediction of the readout from the inputs where it was, in the signal's units. A
 target that is no input changes the units of its head alone: the other heads keep what they know.
+
+One spike of 1e4 would make the unit a hundred times too large for as long as the moments remember. So a value further
+than ``far`` units from the origin is taken for a fault of the sensor, and as missing, until such values outnumber the
+others by ``patience``; then the signal is another one, and the moments begin anew. And after samples 4, 8 .. 128 the
+moments forget the first half of what they saw, which the start may have spoilt.
 """
 
 from __future__ import annotations
@@ -16,12 +21,43 @@ from trophic.engines.native import inlined, native
 from trophic.network import readout
 from trophic.network.layout import FIXED, X
 
+SETTLE = 16  # samples of a channel before its unit is worth anything
+WATCHED = 64  # samples of a channel before any is taken for a fault
+
+
+@inlined
+def forgotten(n):
+    """Samples that the moments leave out at the n-th: the largest power of two below n, at most 128; none up to 4."""
+    if n <= 4:
+        return 0
+    m = min(n - 1, 255)
+    m |= m >> 1
+    m |= m >> 2
+    m |= m >> 4
+    return (m + 1) >> 1
+
+
+@inlined
+def is_far(channel, value, rules):
+    """Whether a value is no measurement of this channel; begins the moments anew if such values have stayed."""
+    if channel.n <= WATCHED or channel.variance == 0.0:
+        return False
+    if abs(value - channel.origin) <= rules.far * channel.unit:
+        channel.far = max(channel.far - 1, 0)
+        return False
+    channel.far += 1
+    if channel.far < rules.patience:
+        return True
+    channel.far = 0
+    channel.n = 0
+    return False
+
 
 @inlined
 def observe(channel, value, rules):
     """The running moments after one sample; True if origin or unit should move."""
     channel.n += 1
-    rate = max(rules.scale_rate, 1.0 / channel.n)
+    rate = max(rules.scale_rate, 1.0 / (channel.n - forgotten(channel.n)))
     difference = value - channel.mean
     channel.mean += rate * difference
     channel.variance = (1.0 - rate) * (channel.variance + rate * difference * difference)
@@ -55,6 +91,14 @@ def move_unit(c, net, choice):
     bias = n + n_inputs
     n_heads = net.feedback.shape[0]
     head = c - n_inputs if choice.labelled == 1 else c
+    if c < n_inputs:
+        net.features[n + c] = real(net.features[n + c] * ratio + shift)
+    if channel.n <= SETTLE:  # units that may have been absurd have taught nothing
+        if head >= 0:
+            net.readout[head::n_heads] = 0
+        if c < n_inputs:
+            net.readout[:, n + c] = 0
+        return c < n_inputs
     if head >= 0:
         for k in range(net.horizons.shape[0]):
             row = net.readout[k * n_heads + head]
@@ -68,20 +112,24 @@ def move_unit(c, net, choice):
         for h in range(net.readout.shape[0]):
             net.readout[h, bias] -= real(net.readout[h, n + c] * shift / ratio)
             net.readout[h, n + c] *= real(1.0 / ratio)
-        net.features[n + c] = real(net.features[n + c] * ratio + shift)
     return c < n_inputs
 
 
 @native
 def take_in(row, good, net, choice, rules):
-    """Moments, units and scaled values of one sample of all channels; missing ones are left to the caller."""
+    """Moments, units and scaled values of one sample of all channels; missing ones, and far ones, which ``good`` then
+    calls missing too, are left to the caller."""
     moved = False
     for c in range(row.shape[0]):
         if not good[c]:
             continue
         channel = net.channels[c]
-        if rules.scale_rate > 0.0 and observe(channel, row[c], rules):
-            moved = move_unit(c, net, choice) or moved
+        if rules.scale_rate > 0.0:
+            if is_far(channel, row[c], rules):
+                good[c] = False
+                continue
+            if observe(channel, row[c], rules):
+                moved = move_unit(c, net, choice) or moved
         channel.scaled = (row[c] - channel.origin) / channel.unit
     if moved:
         readout.restart_all(net, rules)

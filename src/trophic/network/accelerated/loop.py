@@ -100,12 +100,12 @@ def hear(s: Arrays, sample: Samples, vector: jax.Array, plan: Plan) -> tuple[Arr
     if plan.labelled:
         s = go_on(s, sample, vector, plan)
     recalled = dynamics.recall(s, 0 if plan.labelled else 1, plan)
-    return learn_if_taught(s, sample.good, plan, rules, is_sample), jnp.where(is_sample, recalled, jnp.nan)
+    return learn_if_taught(s, s["heard"], plan, rules, is_sample), jnp.where(is_sample, recalled, jnp.nan)
 
 
 def go_on(s: Arrays, sample: Samples, vector: jax.Array, plan: Plan) -> Arrays:
     """The forward step, if there is a sample: without targets the second part of it."""
-    after = dynamics.step(s, sample.good, plan, Rules(*vector))
+    after = dynamics.step(s, s["heard"], plan, Rules(*vector))
     return {name: jnp.where(sample.is_sample, after[name], s[name]) for name in s}
 
 
@@ -150,6 +150,7 @@ def run(
     s = unpack(packed, plan.entries)
     streams, (n_heads, dimension) = len(vectors), (s["feedback"].shape[1], s["features"].shape[1])
     s |= {"due.flush": jnp.zeros(streams, bool), "due.structure": jnp.zeros(streams, bool)}
+    s |= {"heard": jnp.zeros(samples.good.shape[1:], bool)}  # which channels of the present sample have a measurement
     fixed = {name: value for name, value in s.items() if name in FIXED}
     slow = {name: value for name, value in s.items() if name in plan.rare()}
     fast = {name: value for name, value in s.items() if name not in fixed and name not in slow}

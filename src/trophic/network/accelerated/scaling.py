@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from trophic.network.accelerated.arrays import Arrays, Plan
 from trophic.network.accelerated.dynamics import predict
+from trophic.network.scaling import SETTLE, WATCHED
 
 
 def proper_unit(mean: jax.Array, variance: jax.Array) -> jax.Array:
@@ -17,12 +18,35 @@ def proper_unit(mean: jax.Array, variance: jax.Array) -> jax.Array:
     return jnp.where(unit > 0, unit, 1.0)
 
 
+def forgotten(n: jax.Array) -> jax.Array:
+    """Samples that the moments leave out at the n-th: the largest power of two below n, at most 128; none up to 4."""
+    m = jnp.clip(n - 1, 1, 255)
+    for k in (1, 2, 4):
+        m |= m >> k
+    return jnp.where(n <= 4, 0, (m + 1) >> 1)
+
+
+def screen(s: Arrays, row: jax.Array, good: jax.Array, rules: Any) -> Arrays:
+    """The values that are measurements, and far ones counted; channels whose far values have stayed begin anew."""
+    watched = good & (rules.scale_rate > 0) & (s["channels.n"] > WATCHED) & (s["channels.variance"] > 0)
+    far = watched & (jnp.abs(row - s["channels.origin"]) > rules.far * s["channels.unit"])
+    count = jnp.where(
+        watched, jnp.where(far, s["channels.far"] + 1, jnp.maximum(s["channels.far"] - 1, 0)), s["channels.far"]
+    )
+    anew = far & (count >= rules.patience)
+    return {
+        "heard": good & ~(far & ~anew),
+        "channels.far": jnp.where(anew, 0, count),
+        "channels.n": jnp.where(anew, 0, s["channels.n"]),
+    }
+
+
 def observe(s: Arrays, row: jax.Array, good: jax.Array, rules: Any) -> tuple[Arrays, jax.Array]:
     """Running moments after one sample, and the channels whose origin and unit should move."""
     heard = good & (rules.scale_rate > 0)
     n = s["channels.n"] + heard
     mean, variance = s["channels.mean"], s["channels.variance"]
-    rate = jnp.maximum(rules.scale_rate, 1.0 / jnp.maximum(n, 1))
+    rate = jnp.maximum(rules.scale_rate, 1.0 / jnp.maximum(n - forgotten(n), 1))
     difference = row - mean
     mean = jnp.where(heard, mean + rate * difference, mean)
     variance = jnp.where(heard, (1.0 - rate) * (variance + rate * difference * difference), variance)
@@ -51,6 +75,9 @@ def move_units(s: Arrays, due: jax.Array, plan: Plan) -> Arrays:
     readout = readout.at[:, n : n + c].set(on_inputs * plan.cast(1.0 / ratio[:c])).at[:, n + c].set(bias)
     readout = readout * plan.cast(of_head)[:, None]
     readout = readout.at[:, n + c].add(plan.cast(shift_of_head))
+    unsettled = counts & ((ratio != 1.0) | (shift != 0.0)) & (s["channels.n"] <= SETTLE)  # has taught nothing
+    readout = jnp.where(unsettled[first + jnp.arange(len(readout)) % n_heads][:, None], 0, readout)
+    readout = readout.at[:, n : n + c].set(jnp.where(unsettled[:c], 0, readout[:, n : n + c]))
     features = s["features"].at[n : n + c].set(plan.cast(s["features"][n : n + c] * ratio[:c] + shift[:c]))
     follows = 1 if plan.uses("feedback", "fixed") else plan.cast(of_head[:n_heads])[:, None]
     feedback = s["feedback"] * follows
@@ -80,8 +107,10 @@ def restart_all(s: Arrays, rules: Any, plan: Plan) -> Arrays:
 
 
 def take_in(s: Arrays, row: jax.Array, good: jax.Array, plan: Plan, rules: Any) -> Arrays:
-    """Moments, units and scaled values of one sample of all channels."""
+    """Moments, units and scaled values of one sample of all channels; ``heard`` says which are measurements."""
     row = jnp.where(good, row, 0.0)
+    s = s | screen(s, row, good, rules)
+    good = s["heard"]
     observed, due = observe(s, row, good, rules)
     s = s | observed
     s |= move_units(s, due, plan)
