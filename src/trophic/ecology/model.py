@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -220,7 +221,7 @@ class Ecology(Model[EcologyState, EcologyInfo]):
         frame_at = np.arange(-first % self.track_every, len(chunk), self.track_every)
         frames = np.full((len(frame_at), self.n_channels, 8, self.n_branches), np.nan)
         residual = np.full((len(chunk), self.n_channels), np.nan)
-        bank, rules = self._bank(), self._rules()
+        bank, rules = self._bank(), self._rules
 
         def run_one(c: int) -> int:
             good = admit(state.clock, chunk, c)
@@ -285,7 +286,7 @@ class Ecology(Model[EcologyState, EcologyInfo]):
         steady = np.abs(b["centre_once"] - b["centre_twice"]) < width
         rhythm = (b["kappa"] * b["age_s"] > RHYTHM_AGE) & steady
         noise = b["noise"] * float(state.shared[channel]["h"])
-        chi = float(self._rules()["chi"])
+        chi = float(self._rules["chi"])
         line_se = chi * np.sqrt(b["gamma"] ** 3 * noise) / (2 * amplitude)
         rhythm_se = width / np.sqrt(np.maximum(1.0, width * b["age_s"]))
         table = np.zeros(len(b), dtype=COMPONENT)
@@ -340,7 +341,9 @@ class Ecology(Model[EcologyState, EcologyInfo]):
     def _bank(self) -> spores.Bank:
         return spores.bank(self.f_min_hz, self.f_max_hz)
 
+    @cached_property
     def _rules(self) -> np.void:
+        """What the kernel needs of the configuration; made once, for it takes as long as ten samples."""
         record = np.zeros(1, dtype=RULES)
         changed = dict(self.rules)
         for name, (value, _) in RULE_TABLE.items():

@@ -22,6 +22,8 @@ from typing import Any, Generic, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+_EXACT = 1 << 53  # below it every whole number is a float64
+
 
 @dataclass(frozen=True)
 class Chunk:
@@ -91,8 +93,15 @@ class Chunk:
         if self.times_s is not None:
             return np.asarray(self.times_s, dtype=np.float64)
         assert self.sample_period_s is not None
-        index = np.arange(self.first_sample, self.first_sample + len(self), dtype=np.int64)
-        return self.start_time_s + index.astype(np.float64) * self.sample_period_s
+        first, end = self.first_sample, self.first_sample + len(self.values)
+        if end < _EXACT:
+            stamps = np.arange(first, end, dtype=np.float64)
+        else:
+            stamps = np.arange(first, end, dtype=np.int64).astype(np.float64)
+        stamps *= self.sample_period_s
+        if self.start_time_s:
+            stamps += self.start_time_s
+        return stamps
 
     def part(self, start: int, stop: int) -> Chunk:
         """Samples ``start`` to ``stop`` (exclusive; 0 <= start <= stop <= len) as a chunk; nothing is copied."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from trophic.engines.native import entry
 from trophic.runtime.clock import Clock
 from trophic.runtime.contract import Chunk
 
@@ -104,6 +105,20 @@ def is_measurement(values: NDArray[np.floating]) -> NDArray[np.bool_]:
     return np.abs(values) < NO_MEASUREMENT
 
 
+def all_measured(values: NDArray[np.floating]) -> bool:
+    """Whether all are measurements; one pass suffices unless some are larger than 1e36 / sqrt(n).
+
+    A sum of squares below a bound has no square above it, and is no number if one of them is none.
+
+    Examples
+    --------
+    >>> all_measured(np.array([1.0, -1e35])), all_measured(np.array([1.0, np.nan])), all_measured(np.array([-1e36]))
+    (True, False, False)
+    """
+    flat = values.reshape(-1)
+    return float(flat.dot(flat)) < NO_MEASUREMENT**2 or bool(is_measurement(values).all())
+
+
 def without_marks(chunk: Chunk) -> Chunk:
     """``chunk`` with NaN where a number says that there is no measurement: from `NO_MEASUREMENT` on, either sign.
 
@@ -115,28 +130,40 @@ def without_marks(chunk: Chunk) -> Chunk:
     array([ 2., nan])
     """
     values = chunk.values
-    if is_measurement(values).all():
+    if all_measured(values):
         return chunk
     marked = np.abs(values) >= NO_MEASUREMENT
     return dataclasses.replace(chunk, values=np.where(marked, np.nan, values)) if marked.any() else chunk
 
 
 def _admit_regular(clock: Clock, chunk: Chunk, channel: int, values: NDArray[np.float64]) -> tuple[Admitted, int, int]:
-    period_s = chunk.sample_period_s
+    period_s, n = chunk.sample_period_s, len(values)
     assert period_s is not None
-    good = is_measurement(values)
-    if good.all():
-        position = np.arange(len(values), dtype=np.int64)
-        dt_s = np.full(len(values), period_s)
-    else:
-        position = np.flatnonzero(good)
-        values = values[position]
-        dt_s = np.diff(position, prepend=position[:1]).astype(np.float64) * period_s
-    if len(position):
-        last = int(clock.last_index[channel])
-        dt_s[0] = (chunk.first_sample + int(position[0]) - last) * period_s if last >= 0 else period_s
-    times_s = chunk.start_time_s + (position + chunk.first_sample).astype(np.float64) * period_s
-    return Admitted(values, dt_s, times_s, position), len(good) - len(position), 0
+    dt_s, times_s, position = np.empty(n), np.empty(n), np.empty(n, dtype=np.int64)
+    last = int(clock.last_index[channel])
+    n_good = scan(values, chunk.first_sample, last, float(period_s), float(chunk.start_time_s), dt_s, times_s, position)
+    if n_good < n:
+        position = position[:n_good].copy()
+        values, dt_s, times_s = values[position], dt_s[:n_good].copy(), times_s[:n_good].copy()
+    return Admitted(values, dt_s, times_s, position), n - n_good, 0
+
+
+@entry
+def scan(values, first_sample, last, period_s, start_time_s, dt_s, times_s, position):
+    """Intervals, time stamps and places of the measurements among ``values``, from the front; how many there are.
+
+    ``last`` is the index of the good sample before them, -1 if there is none: the first one gets one period.
+    """
+    n_good = 0
+    for i in range(values.shape[0]):
+        if abs(values[i]) < NO_MEASUREMENT:
+            index = first_sample + i
+            dt_s[n_good] = (index - last) * period_s if last >= 0 else period_s
+            times_s[n_good] = start_time_s + index * period_s
+            position[n_good] = i
+            last = index
+            n_good += 1
+    return n_good
 
 
 def _admit_irregular(

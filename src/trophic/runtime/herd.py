@@ -53,7 +53,7 @@ def advance(
     times_s = start_s + (index[:, None] + position).astype(np.float64) * period_s
     first_dt_s = np.where(last >= 0, (index[:, None] - last) * period_s, period_s)
     samples = np.ascontiguousarray(values.transpose(0, 2, 1))
-    bank, rules, soil = model._bank(), model._rules(), stacked["soil"]
+    bank, rules, soil = model._bank(), model._rules, stacked["soil"]
     soil = soil.reshape(*soil.shape[:2], -1)
     names = ("hot", "sums", "branches", "steps", "ticks", "shared")
     hot, sums, branches, steps, ticks, shared = (stacked[name] for name in names)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import math
 import os
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 
@@ -122,7 +122,7 @@ class JsonLines:
     ...     sink.write({"time_s": np.array([0.5, 1.0]), "error": np.array([[2.0, 3.0], [np.nan, 0.25]]), "n_bad": 1})
     ...     sink.close()
     ...     print(Path(folder, "x.jsonl").read_text().strip())
-    {"time_s": 1.0, "error": [null, 0.25], "n_bad": 1}
+    {"time_s":1.0,"error":[null,0.25],"n_bad":1}
     """
 
     def __init__(
@@ -130,25 +130,46 @@ class JsonLines:
     ) -> None:
         self._fields = None if fields is None else frozenset(fields)
         self._when = when
-        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115
+        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
 
     def write(self, info: Any) -> None:
-        fields = dict(_fields_of(info))
-        for row in [-1] if self._when is None else _rows_where(fields, self._when):
-            line = {
-                name: _plain(value[row] if isinstance(value, np.ndarray) and value.ndim else value)
-                for name, value in fields.items()
-                if (self._fields is None or name in self._fields)
-                and not (isinstance(value, np.ndarray) and value.ndim and not len(value))
-            }
-            self._file.write(_encoded(line) + "\n")
-        self._file.flush()
+        fields = _fields_of(info, self._fields)
+        if self._when is None:
+            _append(self._file, _line(fields, -1))
+        elif rows := _rows_where(dict(_fields_of(info)), self._when):
+            _append(self._file, b"".join([_line(fields, row) for row in rows]))
 
     def close(self) -> None:
-        self._file.close()
+        os.close(self._file)
 
 
-_encoded = json.JSONEncoder(allow_nan=False).encode
+def _line(fields: list[tuple[str, Any]], row: int) -> bytes:
+    """One object and a newline: that row of every array (of one without rows nothing), and what is no array.
+
+    Examples
+    --------
+    >>> _line([("a", np.array([1e-7, -np.inf])), ("b", np.zeros(0)), ("c", 2)], -1)
+    b'{"a":null,"c":2}\\n'
+    """
+    shown = {}
+    for name, value in fields:
+        if not isinstance(value, np.ndarray) or not value.ndim:
+            shown[name] = value
+        elif len(value):
+            shown[name] = value[row]
+    return orjson.dumps(shown, _listed, orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE)
+
+
+def _listed(value: Any) -> Any:
+    """What orjson leaves to us: arrays that lie strided or hold text."""
+    return value.tolist()
+
+
+def _append(file: int, data: bytes) -> None:
+    """All of ``data``, in one system call unless the disk takes less."""
+    written = os.write(file, data)
+    while written < len(data):
+        written += os.write(file, data[written:])
 
 
 def concatenate(infos: Iterable[Any]) -> dict[str, NDArray[Any]]:
@@ -177,10 +198,15 @@ def concatenate(infos: Iterable[Any]) -> dict[str, NDArray[Any]]:
     return {name: np.concatenate(arrays) for name, arrays in pieces.items()}
 
 
-def _fields_of(info: Any) -> list[tuple[str, Any]]:
+def _fields_of(info: Any, wanted: frozenset[str] | None = None) -> list[tuple[str, Any]]:
     if isinstance(info, dict):
-        return list(info.items())
-    return [(field.name, getattr(info, field.name)) for field in dataclasses.fields(info)]
+        return [(name, value) for name, value in info.items() if wanted is None or name in wanted]
+    return [(name, getattr(info, name)) for name in _names_of(type(info), wanted)]
+
+
+@lru_cache(maxsize=256)
+def _names_of(kind: type, wanted: frozenset[str] | None) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind) if wanted is None or field.name in wanted)
 
 
 def _rows_where(fields: dict[str, Any], name: str) -> list[int]:
@@ -192,23 +218,3 @@ def _rows_where(fields: dict[str, Any], name: str) -> list[int]:
         )
     flag = fields[name]
     return np.flatnonzero(flag.reshape(len(flag), -1).any(axis=1)).tolist() if len(flag) else []
-
-
-def _plain(value: Any) -> Any:
-    """Arrays and NumPy scalars as JSON has them: NaN and infinities become None."""
-    if isinstance(value, np.ndarray | np.generic):
-        if value.dtype.kind in "iub":
-            return value.tolist()
-        if value.dtype.kind == "f" and value.ndim:
-            return _finite(value.tolist(), value.ndim)
-        value = value.tolist()
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _finite(items: list[Any], depth: int) -> list[Any]:
-    """Nested lists of floats, None where one is not finite."""
-    if depth > 1:
-        return [_finite(item, depth - 1) for item in items]
-    return [item if math.isfinite(item) else None for item in items]
