@@ -51,7 +51,7 @@ def test_the_error_comes_back(name: str, precision: str, figure: Callable[..., N
     """To 1.05 times that of a clean run within ten time constants of the branches."""
     ratios, model = [], ECOLOGIES[precision]
     for seed in range(at_scale(1, 5)):
-        end = harmed(name, np.zeros(400_000), BEFORE)[1]
+        end = harmed(name, np.zeros(1_200_000), BEFORE)[1]
         judged = slice(max(BEFORE, end) + RECOVERY, max(BEFORE, end) + RECOVERY + WINDOW)
         clean = stream(judged.stop, seed)
         values, _ = harmed(name, clean, BEFORE, seed)

@@ -104,6 +104,7 @@ FAULTS: dict[str, Fault] = {
     "stuck": Fault(_stuck),
     "lost (zeros)": Fault(_in_a_row(0.0, 10 * N_IN_A_ROW)),
     "1e5 constant": Fault(_in_a_row(0.7, 100_000)),
+    "1e6 constant": Fault(_in_a_row(0.7, 1_000_000)),
     "offset 1e4": Fault(lambda x, at, random: _all(x, 1.0, 1e4)),
     "scale 1e-6": Fault(lambda x, at, random: _all(x, 1e-6, 0.0), factor=1e-6),
     "scale 1e6": Fault(lambda x, at, random: _all(x, 1e6, 0.0), factor=1e6),
