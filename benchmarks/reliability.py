@@ -225,8 +225,8 @@ def main() -> None:
     lines = [
         "# Bad data and resuming, beside others", "", "Generated; do not edit.", "",
         *report.provenance("benchmarks.reliability"),
-        f"- seeds {', '.join(map(str, options.seeds))}; faults of a million samples with the first alone, and {', '.join(SLOW)} too",
-        "",
+        f"- seeds {', '.join(map(str, options.seeds))}; faults of a million samples with the first alone, and "
+        f"{', '.join(SLOW)} too", "",
         "## What a fault leaves behind", "",
         "Error 30 s after the fault over that of the same learner without it, median over the seeds: 1 is unharmed. "
         "The errors themselves are not compared.", "", *found, "",

@@ -20,6 +20,7 @@ from trophic.ecology.model import Ecology
 from trophic.forecasting.model import Forecaster
 from trophic.forecasting.record import horizons_of
 from trophic.runtime.drive import run
+from trophic.runtime.frames import columns_of, frame
 
 NOT_FOR_STREAMS = {
     "check_methods_sample_order_invariance": "a forecast depends on the order of the samples",
@@ -63,6 +64,9 @@ class _StreamEstimator(TransformerMixin, BaseEstimator, ABC):
         return list(input_features)
 
     def _validated(self, X: Any, reset: bool) -> NDArray[np.float64]:
+        columns = columns_of(X) if hasattr(X, "dims") else None  # scikit-learn knows no names of xarray
+        if columns is not None and columns.values.ndim == 2 and all(columns.names):
+            X = frame({name: columns.values[:, i] for i, name in enumerate(columns.names)})
         values: Any = validate_data(self, X, reset=reset, dtype=np.float64, ensure_all_finite=False)
         return values
 

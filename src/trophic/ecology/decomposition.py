@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trophic.ecology.model import Ecology, EcologyInfo
-from trophic.ecology.record import clock_of, data_frame, default_band, extent, samples_of, shortest_interval
+from trophic.ecology.record import clock_of, default_band, extent, given, shortest_interval
 from trophic.instruments.pairs import MAX_ORDER, Synchrony, Voices, measure, voices
 from trophic.runtime.drive import run
+from trophic.runtime.frames import frame
 from trophic.runtime.sinks import concatenate
 from trophic.view.units import TimeAxis, concise, duration, frequency_unit
 
@@ -88,6 +89,10 @@ class Decomposition:
     time_axis : {"seconds", "dates", "samples"}
         What the time stamps mean: "dates" are seconds since 1970-01-01 UTC; "samples" if no clock was given, so
         that 1 Hz reads one cycle per sample.
+    name : str
+        Of the Series or the column that it was; "" if it had none.
+    library : str
+        Whose Series or data frame that was, and `to_frame` gives back; "" for an array.
     """
 
     components: NDArray[np.void]
@@ -101,6 +106,8 @@ class Decomposition:
     sample_rate_hz: float | None
     n_bad: int
     time_axis: TimeAxis = "seconds"
+    name: str = ""
+    library: str = ""
 
     def __len__(self) -> int:
         return len(self.components)
@@ -120,7 +127,9 @@ class Decomposition:
         return f"{count} in {span}, {explained}{bad}"
 
     def to_frame(self) -> Any:
-        """The components as a data frame: pandas if it is installed, else polars.
+        """The components as a data frame of the library that the record came from (of xarray a Dataset).
+
+        Of an array: pandas if it is installed, else polars.
 
         Raises
         ------
@@ -128,7 +137,7 @@ class Decomposition:
             If neither is installed.
         """
         columns = {name: self.components[name] for name in self.components.dtype.names or ()}
-        return data_frame(columns, "`components` is a NumPy structured array with the same columns")
+        return frame(columns, self.library, "`components` is a NumPy structured array with the same columns")
 
     def synchrony(
         self, other: Decomposition | None = None, memory_s: float | None = None, max_order: int = MAX_ORDER
@@ -235,8 +244,8 @@ def decompose(
     ----------
     x : array_like, shape (n,) or (n, n_channels)
         Samples in any unit, n >= 16; NaN, inf and masked entries are missing samples. Arrays, lists, and the Series
-        and data frames of pandas, polars and xarray. Of a pandas or xarray object indexed by dates the dates
-        are used, unless a clock is given.
+        and data frames of pandas, polars, Arrow and xarray, whose names are kept. The dates that index a pandas or
+        xarray object, or fill a column of a data frame, are used unless a clock is given.
     sample_rate_hz : float, optional
         Samples per second of a regular record, in (0, inf).
     times_s : array_like, shape (n,), optional
@@ -270,8 +279,9 @@ def decompose(
     >>> found.components["frequency_hz"].round(2), found.components["amplitude"].round(2)
     (array([ 50., 120.]), array([1. , 0.5]))
     """
-    values, is_table = samples_of(x)
-    stamps, sample_rate_hz, time_axis = clock_of(x, len(values), sample_rate_hz, times_s)
+    record = given(x)
+    values, is_table = record.values, record.is_table
+    stamps, sample_rate_hz, time_axis = clock_of(record.times_s, len(values), sample_rate_hz, times_s)
     if stamps is not None:
         interval_s, duration_s = extent(stamps)
         rate_hz = 1 / interval_s
@@ -290,6 +300,7 @@ def decompose(
     _check_band(model, rate_hz if stamps is None else 1 / shortest_interval(stamps))
     collected = _Collected(*values.shape)
     result = run(model, values, sample_rate_hz=sample_rate_hz, times_s=stamps, sinks=[collected], collect=False)
+    channels = zip(record.names, values.T, collected.residual.T, collected.tracks(rate_hz / model.track_every))
     found = [
         Decomposition(
             components=model.components(result.state, channel),
@@ -303,10 +314,10 @@ def decompose(
             sample_rate_hz=sample_rate_hz,
             n_bad=int(np.isnan(residual).sum()),
             time_axis=time_axis,
+            name=name,
+            library=record.library,
         )
-        for channel, (signal, residual, tracks) in enumerate(
-            zip(values.T, collected.residual.T, collected.tracks(rate_hz / model.track_every), strict=True)
-        )
+        for channel, (name, signal, residual, tracks) in enumerate(channels)
     ]
     return found if is_table else found[0]
 

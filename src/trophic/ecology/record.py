@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trophic.runtime.frames import columns_of, is_missing, seconds_of
 from trophic.view.units import TimeAxis
 
 Array = NDArray[np.float64]
@@ -58,6 +59,33 @@ def default_band(sample_rate_hz: float, duration_s: float) -> tuple[float, float
     return max(MIN_PERIODS / duration_s, f_max_hz / 10**MAX_DECADES), f_max_hz
 
 
+class Given(NamedTuple):
+    """A record as the caller has it: float64 values of shape (n, n_channels), NaN where a sample is missing."""
+
+    values: Array
+    is_table: bool  # it was two-dimensional
+    names: tuple[str, ...]  # of the channels, "" without one
+    times_s: Array | None  # dates of its own, in seconds since 1970
+    library: str  # whose Series or data frame it is; "" for an array
+
+
+def given(x: Any) -> Given:
+    """``x`` as a record.
+
+    Examples
+    --------
+    >>> import pandas
+    >>> found = given(pandas.DataFrame({"left": range(20), "right": 1.5}))
+    >>> found.values.shape, found.names, found.library
+    ((20, 2), ('left', 'right'), 'pandas')
+    """
+    columns = columns_of(x)
+    values, is_table = samples_of(x if columns is None else columns.values)
+    if columns is None:
+        return Given(values, is_table, ("",) * values.shape[1], None, "")
+    return Given(values, is_table, columns.names, columns.times_s, columns.library)
+
+
 def samples_of(x: Any) -> tuple[Array, bool]:
     """``x`` as float64 of shape (n, n_channels), and whether it was two-dimensional; what is missing is NaN."""
     if isinstance(x, np.ma.MaskedArray):
@@ -65,7 +93,7 @@ def samples_of(x: Any) -> tuple[Array, bool]:
     try:
         values = np.asarray(x)
         if values.dtype.kind == "O":  # None and pandas' NA among numbers
-            values = np.array([math.nan if _is_missing(v) else v for v in values.ravel()], float).reshape(values.shape)
+            values = np.array([math.nan if is_missing(v) else v for v in values.ravel()], float).reshape(values.shape)
     except (TypeError, ValueError) as error:
         raise TypeError(f"x must hold real numbers, got {type(x).__name__}: {error}") from error
     if values.dtype.kind not in "fiub":
@@ -83,7 +111,9 @@ def samples_of(x: Any) -> tuple[Array, bool]:
     return (values[:, None], False) if values.ndim == 1 else (values, True)
 
 
-def clock_of(x: Any, n: int, sample_rate_hz: float | None, times_s: Any) -> tuple[Array | None, float | None, TimeAxis]:
+def clock_of(
+    own_times_s: Array | None, n: int, sample_rate_hz: float | None, times_s: Any
+) -> tuple[Array | None, float | None, TimeAxis]:
     """(times_s, None, axis) of an irregular record, (None, sample_rate_hz, axis) of a regular one."""
     if sample_rate_hz is not None and times_s is not None:
         raise ValueError("give sample_rate_hz (a regular record) or times_s (an irregular one), not both")
@@ -91,37 +121,20 @@ def clock_of(x: Any, n: int, sample_rate_hz: float | None, times_s: Any) -> tupl
         if not 0 < sample_rate_hz < math.inf:
             raise ValueError(f"sample_rate_hz must be in (0, inf) Hz, got {sample_rate_hz}")
         return None, float(sample_rate_hz), "seconds"
-    if times_s is None:
-        times_s = _own_dates(x)
-    if times_s is None:
+    if times_s is None and own_times_s is None:
         return None, 1.0, "samples"
-    stamps, time_axis = _as_seconds(times_s)
+    stamps, time_axis = (own_times_s, "dates") if times_s is None else _as_seconds(times_s)
+    assert stamps is not None
     if stamps.shape != (n,):
         raise ValueError(f"times_s must have one time stamp per sample, shape ({n},), got {stamps.shape}")
     return stamps, None, time_axis
 
 
-def _is_missing(value: Any) -> bool:
-    """None, NaN, NaT and pandas' NA: whatever is not equal to itself, or cannot tell."""
-    try:
-        return value is None or not bool(value == value)
-    except TypeError:
-        return True
-
-
-def _own_dates(x: Any) -> Any:
-    """The dates that index ``x`` (a pandas or xarray object); None if it has none."""
-    if hasattr(x, "get_index") and getattr(x, "dims", ()):  # xarray
-        index = x.get_index(x.dims[0])
-    else:
-        index = getattr(x, "index", None)  # pandas; of a list it is a method, without a dtype
-    return index if getattr(getattr(index, "dtype", None), "kind", "") == "M" else None
-
-
 def _as_seconds(times: Any) -> tuple[Array, TimeAxis]:
     """Time stamps in seconds; dates become seconds since 1970-01-01 UTC, missing ones NaN."""
-    if getattr(getattr(times, "dtype", None), "kind", "") == "M" and hasattr(times, "to_numpy"):
-        times = times.to_numpy(dtype="datetime64[ns]")  # pandas: also resolves time zones
+    dates_s = seconds_of(times)
+    if dates_s is not None:
+        return dates_s, "dates"
     stamps = np.asarray(times)
     if stamps.dtype.kind == "M":
         since = stamps.astype("datetime64[us]") - np.datetime64(0, "us")
@@ -145,19 +158,3 @@ def extent(times_s: Array) -> tuple[float, float]:
     if not len(steps):
         raise ValueError("times_s never increases; time stamps are seconds, in increasing order")
     return float(np.median(steps)), float(stamps.max() - stamps.min())
-
-
-def data_frame(columns: dict[str, Any], instead: str) -> Any:
-    """A data frame of pandas if it is installed, else of polars; the ImportError without both says what is ``instead``.
-
-    Examples
-    --------
-    >>> data_frame({"x": [1, 2]}, "a dict").shape
-    (2, 1)
-    """
-    for library in ("pandas", "polars"):
-        try:
-            return __import__(library).DataFrame(columns)
-        except ImportError:
-            continue
-    raise ImportError(f"to_frame() needs pandas or polars, and neither is installed: pip install pandas; {instead}")

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trophic.ecology.record import clock_of, data_frame, extent, samples_of
+from trophic.ecology.record import clock_of, extent, given
 from trophic.forecasting.layout import SEASON_MAX
 from trophic.forecasting.model import Forecaster
 from trophic.forecasting.skill import WARM_UP, Alignment, Beside, Skill
 from trophic.runtime.drive import run
+from trophic.runtime.frames import frame
 from trophic.view.outlook import Outlook
 
 if TYPE_CHECKING:
@@ -54,6 +55,10 @@ class Forecast:
         The samples as given and their time stamps in seconds.
     model : Forecaster
         The configuration used.
+    names : tuple of str
+        Of the channels, as the Series or data frame had them; "" without one.
+    library : str
+        Whose Series or data frame that was, and `to_frame` gives back; "" for an array.
     """
 
     prediction: Array
@@ -71,6 +76,8 @@ class Forecast:
     time_s: Array
     model: Forecaster
     _outlook: Outlook
+    names: tuple[str, ...] = ()
+    library: str = ""
 
     def __len__(self) -> int:
         return len(self.signal)
@@ -88,10 +95,12 @@ class Forecast:
     __repr__ = __str__
 
     def to_frame(self) -> Any:
-        """A data frame with one row per sample and channel (pandas if it is installed, else polars).
+        """A data frame with one row per sample and channel, of the library that the record came from.
 
-        Columns: ``time_s``, ``channel`` (from 0), ``signal``, per horizon h ``prediction_h``, ``lower_h`` and
-        ``upper_h``, then ``surprise``, ``anomaly``, ``drift``, ``season``.
+        Of an array: pandas if it is installed, else polars. Of xarray: a Dataset.
+
+        Columns: ``time_s``, ``channel`` (its name, or without names its number from 0), ``signal``, per horizon h
+        ``prediction_h``, ``lower_h`` and ``upper_h``, then ``surprise``, ``anomaly``, ``drift``, ``season``.
 
         Raises
         ------
@@ -99,14 +108,15 @@ class Forecast:
             If neither is installed.
         """
         n, c = self.signal.shape
-        columns: dict[str, Any] = {"time_s": np.repeat(self.time_s, c), "channel": np.tile(np.arange(c), n)}
+        labels = np.array(self.names) if all(self.names) and self.names else np.arange(c)
+        columns: dict[str, Any] = {"time_s": np.repeat(self.time_s, c), "channel": np.tile(labels, n)}
         columns["signal"] = self.signal.ravel()
         for q, ahead in enumerate(self.horizons):
             for name in ("prediction", "lower", "upper"):
                 columns[f"{name}_{ahead}"] = getattr(self, name)[:, :, q].ravel()
         for name in ("surprise", "anomaly", "drift", "season"):
             columns[name] = getattr(self, name).ravel()
-        return data_frame(columns, "`prediction` and the rest are NumPy arrays with the same content")
+        return frame(columns, self.library, "`prediction` and the rest are NumPy arrays with the same content")
 
     def plot(
         self, path: str | Path | None = None, title: str | None = None, channel: int = 0, unit: str = ""
@@ -160,7 +170,8 @@ def forecast(
     ----------
     series : array_like, shape (n,) or (n, C)
         Samples in any unit, n >= 16; NaN, inf and masked entries are missing samples. Arrays, lists, and the Series
-        and data frames of pandas, polars and xarray. Each channel is forecast from all of them.
+        and data frames of pandas, polars, Arrow and xarray, whose names and dates are kept. Each channel is forecast
+        from all of them.
     horizon : int or iterable of int
         Samples ahead, 1..512; one or several at once. 1 is always among them, for surprise and drift.
     sample_rate_hz : float, optional
@@ -208,8 +219,9 @@ def forecast(
     horizons = horizons_of(horizon)
     if not 0 < coverage < 1:
         raise ValueError(f"coverage must be in (0, 1), got {coverage}; 0.9 holds nine samples in ten")
-    values, _ = samples_of(series)
-    stamps, sample_rate_hz, time_axis = clock_of(series, len(values), sample_rate_hz, times_s)
+    record = given(series)
+    values = record.values
+    stamps, sample_rate_hz, time_axis = clock_of(record.times_s, len(values), sample_rate_hz, times_s)
     n, c = values.shape
     model = Forecaster(n_inputs=c, horizons=horizons, rules=(("coverage", float(coverage)),))
     collected, skill = _Collected(), Skill(c, horizons, int(WARM_UP * n))
@@ -239,6 +251,8 @@ def forecast(
         n_bad=result.state.clock.n_bad + result.state.clock.n_late,
         model=model,
         _outlook=outlook,
+        names=record.names,
+        library=record.library,
         **joined,
     )
 
