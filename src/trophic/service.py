@@ -115,10 +115,11 @@ def _told(function: Any, *arguments: Any) -> Any:
     from trophic.runtime.checkpoint import CheckpointError
     from trophic.runtime.readers.common import SourceError
     from trophic.runtime.schema import ConfigError
+    from trophic.runtime.sinks import SinkError
 
     try:
         return function(*arguments)
-    except (CheckpointError, ConfigError, SourceError, FileNotFoundError, FileExistsError) as error:
+    except (CheckpointError, ConfigError, SinkError, SourceError, FileNotFoundError, FileExistsError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise UsageError(str(error)) from error
@@ -210,19 +211,25 @@ def _source(config: Any, first_sample: int, position: Any) -> RunSource:
 def _sinks(config: Any, first_sample: int, source: RunSource, autosave: Any) -> list[Any]:
     from trophic.runtime.metrics import Metrics
     from trophic.runtime.schema import ConfigError
-    from trophic.runtime.sinks import JsonLines
-    from trophic.runtime.tables import TrackTable
+    from trophic.runtime.sinks import JsonLines, LineProtocol
+    from trophic.runtime.tables import InfoTable, TrackTable
 
     sinks: list[Any] = []
     for given in config.sinks:
         if given["kind"] == "jsonl":
             sinks.append(JsonLines(config.resolve(given["path"]), given["fields"], given["when"]))
-        elif given["kind"] == "tracks":
-            if type(config.model).__name__ != "Ecology":
-                raise ConfigError(f"{config.path}: [[sinks]] tracks are those of an Ecology; use kind = 'jsonl'")
+        elif given["kind"] == "line_protocol":
+            path = config.resolve(given["path"])
+            sinks.append(LineProtocol(path, given["measurement"], given["fields"], given["when"]))
+        elif given["kind"] in ("tracks", "table"):
             path = config.resolve(given["path"])
             if first_sample:  # a table cannot be gone on with: what was written before stays
                 path = path.with_name(f"{path.stem}.{first_sample:015d}{path.suffix}")
+            if given["kind"] == "table":
+                sinks.append(InfoTable(path, given["fields"]))
+                continue
+            if type(config.model).__name__ != "Ecology":
+                raise ConfigError(f"{config.path}: [[sinks]] tracks are those of an Ecology; use kind = 'table'")
             sinks.append(TrackTable(path, source.channel_names))
         else:
             metrics = Metrics(given["port"], given["host"], given["allow_remote"])

@@ -101,6 +101,14 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"source": FILE, "sinks": [{"kind": "tracks", "path": "y.xls"}]},
         "path must be a path that ends in .parquet or .csv, got 'y.xls'",
     ),
+    "measurement": (
+        {"source": FILE, "sinks": [{"kind": "line_protocol", "path": "y", "measurement": "a b"}]},
+        "measurement must be a name of letters and digits, got 'a b'",
+    ),
+    "columns": (
+        {"source": FILE, "sinks": [{"kind": "table", "path": "y.csv", "fields": []}]},
+        "fields must be a list of names in quotes, got []",
+    ),
     "fields": (
         {"source": FILE, "sinks": [{"kind": "jsonl", "path": "y", "fields": [1]}]},
         "fields must be a list of names",
@@ -161,9 +169,16 @@ def test_a_run_is_saved_resumed_inspected_and_verified(trophic_does, tmp_path):
         sinks=[
             {"kind": "jsonl", "path": "x.jsonl", "fields": ["time_s", "frequency_hz"]},
             {"kind": "tracks", "path": "t.csv"},
+            {"kind": "line_protocol", "path": "x.line", "measurement": "mains", "fields": ["amplitude", "n_bad"]},
+            {"kind": "table", "path": "residual.csv", "fields": ["sample_time_s", "residual"]},
         ],
     )
     assert trophic_does("run", path)[0] == 0
+    lines = (tmp_path / "x.line").read_text().splitlines()
+    assert len(lines) == 8
+    assert re.fullmatch(r"mains amplitude_0_\d+=\d\S*,n_bad=0i 3999000000", lines[-1])
+    rows = (tmp_path / "residual.csv").read_text().splitlines()
+    assert (len(rows), rows[0], rows[1].split(",")[0]) == (4001, "sample_time_s,residual", "0.0")
     saved = tmp_path / "x.safetensors"
     assert read_manifest(saved)["clock"]["n_samples"] == 4000
     assert read_manifest(f"{saved}.1")["clock"]["n_samples"] == 3000
@@ -183,6 +198,7 @@ def test_a_run_is_saved_resumed_inspected_and_verified(trophic_does, tmp_path):
     assert load(saved, ECOLOGY).equals(uninterrupted.state)
     lines = [json.loads(line) for line in (tmp_path / "x.jsonl").read_text().splitlines()]
     assert [round(line["time_s"], 3) for line in lines[-2:]] == [5.499, 5.999]
+    assert (tmp_path / "residual.000000000003000.csv").read_text().splitlines()[1].startswith("3.0,")
     assert (tmp_path / "t.000000000003000.csv").exists()
 
     assert trophic_does("resume", saved)[0] == 0  # nothing left to do; found by the description it names
@@ -375,3 +391,18 @@ run = {chunk_samples = 700}
     assert 150.0 in times
     assert 260.0 in times
     assert all(line["score"][0] > 0.99 for line in lines)
+
+
+def test_a_sink_of_what_the_report_lacks_names_what_it_has(trophic_does, tmp_path):
+    save_wav(tmp_path, two_tones(400))
+    for sink, sentence in (
+        ({"kind": "table", "path": "t.csv", "fields": ["score"]}, "EcologyInfo has no array 'score'; it has time_s, "),
+        ({"kind": "table", "path": "t.csv", "fields": ["n_bad"]}, "EcologyInfo has no array 'n_bad'"),
+        ({"kind": "jsonl", "path": "x", "fields": ["score"]}, "EcologyInfo has no field 'score'; it has time_s, "),
+        ({"kind": "jsonl", "path": "x", "when": "alarm"}, "when = 'alarm' is no field of booleans"),
+    ):
+        path = describe(tmp_path, source={"kind": "file", "path": "tones.wav"}, sinks=[sink])
+        code, _, err = trophic_does("run", path)
+        assert code == 2
+        assert sentence in err
+        assert err.count("\n") == 1

@@ -36,6 +36,7 @@ from trophic.runtime.kafka import STARTS
 from trophic.runtime.mqtt import PROTOCOLS
 from trophic.runtime.queues import POLICIES
 from trophic.runtime.schema import ConfigError, Key, checked, chosen
+from trophic.runtime.sinks import is_measurement
 from trophic.runtime.sockets import check_host
 from trophic.runtime.streams import PCM_FORMATS
 
@@ -140,12 +141,25 @@ _SOURCES: dict[str, dict[str, Key]] = {
         "device": Key(str, "a name or part of one, in quotes", "leave it out for the default input"),
     },
 }
+_MEASUREMENT = Key(str, "a name of letters and digits", '"mains", for example', is_measurement, default="trophic")
+_LINES = {
+    "kind": _KIND,
+    "path": _path("the file that gets a line per chunk"),
+    "fields": Key(list, "a list of names in quotes", "leave it out for all"),
+    "when": Key(str, "a name in quotes", '"alarm" writes a line per alarm; leave it out for a line per chunk'),
+}
 _SINKS: dict[str, dict[str, Key]] = {
-    "jsonl": {
+    "jsonl": _LINES,
+    "line_protocol": _LINES
+    | {
+        "measurement": Key(
+            str, "a name of letters and digits", '"mains", for example', is_measurement, default="trophic"
+        )
+    },
+    "table": {
         "kind": _KIND,
-        "path": _path("the file that gets a line per chunk"),
-        "fields": Key(list, "a list of names in quotes", "leave it out for all"),
-        "when": Key(str, "a name in quotes", '"alarm" writes a line per alarm; leave it out for a line per chunk'),
+        "path": _path("the table of fields of the report", (".parquet", ".csv")),
+        "fields": Key(list, "a list of names in quotes", '["time_s", "score"] of a Novelty, say', bool, required=True),
     },
     "tracks": {"kind": _KIND, "path": _path("the table of an Ecology's tracks", (".parquet", ".csv"))},
     "metrics": {"kind": _KIND, **_NETWORK},

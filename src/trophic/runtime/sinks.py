@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
+
+
+class SinkError(ValueError):
+    """A sink was asked for what the model does not report. One line: the field, and what there is."""
 
 
 @runtime_checkable
@@ -110,8 +116,8 @@ class JsonLines:
     ------
     OSError
         If the file cannot be written.
-    ValueError
-        When the first Info is written that has no such field of booleans.
+    SinkError
+        When the first Info is written that has not these fields, or no such field of booleans.
 
     Examples
     --------
@@ -135,29 +141,113 @@ class JsonLines:
     def write(self, info: Any) -> None:
         fields = _fields_of(info, self._fields)
         if self._when is None:
-            _append(self._file, _line(fields, -1))
+            _append(self._file, self._line(fields, -1))
         elif rows := _rows_where(dict(_fields_of(info)), self._when):
-            _append(self._file, b"".join([_line(fields, row) for row in rows]))
+            _append(self._file, b"".join([self._line(fields, row) for row in rows]))
 
     def close(self) -> None:
         os.close(self._file)
 
+    def _line(self, fields: list[tuple[str, Any]], row: int) -> bytes:
+        shown = dict(_row(fields, row))
+        return orjson.dumps(shown, _listed, orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE)
 
-def _line(fields: list[tuple[str, Any]], row: int) -> bytes:
-    """One object and a newline: that row of every array (of one without rows nothing), and what is no array.
+
+class LineProtocol(JsonLines):
+    """A sink that appends lines of InfluxDB's line protocol: rows as `JsonLines` has them, with nanoseconds at the end.
+
+    An array of more than one number has a field per number, ``name_0``, ``name_1`` and so on; what is not finite, and
+    text, is left out. The time stamp is that of ``time_s`` or ``sample_time_s``; without either the line has none, and
+    whoever reads it takes its own time.
+
+    Parameters
+    ----------
+    path : path
+        The file; lines are added to what is there, and each is complete when `write` returns.
+    measurement : str
+        What the lines are of: letters, digits, ``_``, ``-``, ``.`` and ``/``.
+    fields, when : optional
+        As of `JsonLines`; the time stamp need not be named.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    ValueError
+        For another character in ``measurement``; and as `JsonLines`.
 
     Examples
     --------
-    >>> _line([("a", np.array([1e-7, -np.inf])), ("b", np.zeros(0)), ("c", 2)], -1)
-    b'{"a":null,"c":2}\\n'
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     sink = LineProtocol(f"{folder}/x.line", "mains", ["error", "n_bad"])
+    ...     sink.write({"time_s": np.array([0.5, 1.5]), "error": np.array([[2.0, 3.0], [np.nan, 0.25]]), "n_bad": 1})
+    ...     sink.close()
+    ...     print(Path(folder, "x.line").read_text().strip())
+    mains error_1=0.25,n_bad=1i 1500000000
     """
-    shown = {}
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        measurement: str,
+        fields: Iterable[str] | None = None,
+        when: str | None = None,
+    ) -> None:
+        if not is_measurement(measurement):
+            raise ValueError(f"measurement must be letters, digits, _, -, . or /, got {measurement!r}; 'mains', say")
+        super().__init__(path, None if fields is None else {*fields, *_STAMPS}, when)
+        self._measurement = measurement
+
+    def _line(self, fields: list[tuple[str, Any]], row: int) -> bytes:
+        shown = dict(_row(fields, row))
+        stamp = next((float(shown[name]) for name in _STAMPS if name in shown), math.nan)
+        cells = [cell for name, value in shown.items() if name not in _STAMPS for cell in _cells(name, value)]
+        if not cells:  # a line without a field is none
+            return b""
+        return f"{self._measurement} {','.join(cells)}{_nanoseconds(stamp)}\n".encode()
+
+
+def is_measurement(name: str) -> bool:
+    """Whether the line protocol takes ``name`` as it is.
+
+    Examples
+    --------
+    >>> is_measurement("plant/mains-2"), is_measurement("mains 2")
+    (True, False)
+    """
+    return re.fullmatch(r"[\w./-]+", name, re.ASCII) is not None
+
+
+_STAMPS = ("time_s", "sample_time_s")
+
+
+def _cells(name: str, value: Any) -> Iterator[str]:
+    """``name=number`` for every finite number in ``value``."""
+    array = np.asarray(value)
+    for place, number in np.ndenumerate(array):
+        key = "_".join([name, *map(str, place)]) if array.size > 1 else name
+        if array.dtype.kind == "b":
+            yield f"{key}={'t' if number else 'f'}"
+        elif array.dtype.kind in "iu":
+            yield f"{key}={number}i"
+        elif array.dtype.kind == "f" and np.isfinite(number):
+            yield f"{key}={float(number)!r}"
+
+
+def _nanoseconds(time_s: float) -> str:
+    """A time stamp behind a blank, exact to the microsecond that a float64 of today holds; nothing for NaN."""
+    return f" {round(time_s * 1e6) * 1000}" if math.isfinite(time_s) else ""
+
+
+def _row(fields: list[tuple[str, Any]], row: int) -> Iterator[tuple[str, Any]]:
+    """That row of every array (of one without rows nothing), and what is no array."""
     for name, value in fields:
         if not isinstance(value, np.ndarray) or not value.ndim:
-            shown[name] = value
+            yield name, value
         elif len(value):
-            shown[name] = value[row]
-    return orjson.dumps(shown, _listed, orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE)
+            yield name, value[row]
 
 
 def _listed(value: Any) -> Any:
@@ -206,14 +296,17 @@ def _fields_of(info: Any, wanted: frozenset[str] | None = None) -> list[tuple[st
 
 @lru_cache(maxsize=256)
 def _names_of(kind: type, wanted: frozenset[str] | None) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(kind) if wanted is None or field.name in wanted)
+    known = [field.name for field in dataclasses.fields(kind)]
+    if wanted is not None and (unknown := sorted(wanted.difference(known, _STAMPS))):
+        raise SinkError(f"{kind.__name__} has no field {unknown[0]!r}; it has {', '.join(known)}")
+    return tuple(name for name in known if wanted is None or name in wanted)
 
 
 def _rows_where(fields: dict[str, Any], name: str) -> list[int]:
     """Rows of an Info in which a field of booleans is true in any channel."""
     flags = [key for key, value in fields.items() if isinstance(value, np.ndarray) and value.dtype == bool]
     if name not in flags:
-        raise ValueError(
+        raise SinkError(
             f"when = {name!r} is no field of booleans of this model's report; it has {', '.join(flags) or 'none'}"
         )
     flag = fields[name]

@@ -1,14 +1,16 @@
-"""The tracks of an ecology as a table on disk, written while the stream runs."""
+"""Tables on disk, written while the stream runs: the tracks of an ecology, and fields of any model's report."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from trophic.runtime.sinks import SinkError
 
 if TYPE_CHECKING:
     from trophic.ecology.model import EcologyInfo
@@ -87,6 +89,75 @@ class TrackTable:
         return self._file.n_rows
 
 
+class InfoTable:
+    """A sink that writes fields of any model's Info: a row per sample (or track frame), a column per number.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file, .parquet (needs pyarrow) or .csv; overwritten at the first chunk.
+    fields : iterable of str
+        Arrays of the Info with one row each per sample. One of more than a number per row has columns ``name_0``,
+        ``name_1`` and so on.
+
+    Raises
+    ------
+    ValueError
+        For another suffix; as SinkError when the first Info comes, if it has no such array or their rows differ.
+    OSError
+        The file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile, trophic
+    >>> x = np.sin(np.arange(300) / 3)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     table = InfoTable(Path(folder) / "scores.csv", ["time_s", "score", "alarm"])
+    ...     result = trophic.run(trophic.Novelty(capacity=16), x, sample_rate_hz=10, sinks=[table])
+    ...     lines = (Path(folder) / "scores.csv").read_text().splitlines()
+    >>> len(lines), lines[0], lines[2]
+    (301, 'time_s,score,alarm', '0.1,0.0,False')
+    """
+
+    def __init__(self, path: str | Path, fields: Iterable[str]) -> None:
+        self._path, self._fields = Path(path), tuple(fields)
+        _check_suffix(self._path)
+        self._file: TableFile | None = None
+
+    def write(self, info: Any) -> None:
+        """Take one chunk's report."""
+        columns = self._columns(info)
+        if self._file is None:
+            kinds = {"b": "bool", "i": "int64", "u": "int64", "f": "float64"}
+            self._file = TableFile(self._path, {name: kinds[column.dtype.kind] for name, column in columns.items()})
+        self._file.write(columns)
+
+    def close(self) -> None:
+        """Write what is waiting and finish the file."""
+        if self._file is not None:
+            self._file.close()
+
+    def _columns(self, info: Any) -> dict[str, NDArray[Any]]:
+        columns: dict[str, NDArray[Any]] = {}
+        for field in self._fields:
+            value = getattr(info, field, None)
+            if not isinstance(value, np.ndarray) or not value.ndim or value.dtype.kind not in "biuf":
+                known = [name for name, other in vars(info).items() if isinstance(other, np.ndarray) and other.ndim]
+                raise SinkError(f"{type(info).__name__} has no array {field!r}; it has {', '.join(known)}")
+            flat = value.reshape(len(value), -1)
+            names = np.ndindex(value.shape[1:]) if flat.shape[1] > 1 else [()]
+            columns |= {"_".join([field, *map(str, at)]): column for at, column in zip(names, flat.T)}
+        if len({len(column) for column in columns.values()}) > 1:
+            rows = ", ".join(f"{field} {len(getattr(info, field))}" for field in self._fields)
+            raise SinkError(f"fields must have one number of rows, got {rows}; write them to two tables")
+        return columns
+
+
+def _check_suffix(path: Path) -> None:
+    if path.suffix not in (".parquet", ".csv"):
+        raise ValueError(f"path must end in .parquet or .csv, got {path}")
+
+
 class TableFile:
     """A table that is written while the stream runs.
 
@@ -114,8 +185,7 @@ class TableFile:
 
     def __init__(self, path: str | Path, columns: dict[str, str]) -> None:
         path = Path(path)
-        if path.suffix not in (".parquet", ".csv"):
-            raise ValueError(f"path must end in .parquet or .csv, got {path}")
+        _check_suffix(path)
         self.n_rows = 0
         self._waiting: list[dict[str, NDArray[Any]]] = []
         self._n_waiting = 0
