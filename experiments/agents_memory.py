@@ -33,32 +33,32 @@ def masked(name: str, entries: list[int]) -> Any:
 TASKS: dict[str, tuple[Callable[[], Any], ActorCritic, int]] = {
     "delayed cue, 10 steps, leak 0.3": (
         partial(make, CUE, length=10),
-        ActorCritic(n_observations=4, **SMALL, rules=(("leak", 0.3),)),
+        ActorCritic.least_squares(n_observations=4, **SMALL, rules=(("leak", 0.3),)),
         3000,
     ),
     "delayed cue, 20 steps, leak 0.15": (
         partial(make, CUE, length=20),
-        ActorCritic(n_observations=4, **SMALL, rules=(("leak", 0.15),)),
+        ActorCritic.least_squares(n_observations=4, **SMALL, rules=(("leak", 0.15),)),
         3000,
     ),
     "delayed cue, 10 steps, no leak": (
         partial(make, CUE, length=10),
-        ActorCritic(n_observations=4, **SMALL),
+        ActorCritic.least_squares(n_observations=4, **SMALL),
         3000,
     ),
     "CartPole without velocities": (
         partial(masked, "CartPole-v1", [1, 3]),
-        ActorCritic(n_observations=2, **SMALL),
+        ActorCritic.least_squares(n_observations=2, **SMALL),
         300,
     ),
     "CartPole without velocities, transients": (
         partial(masked, "CartPole-v1", [1, 3]),
-        ActorCritic(n_observations=2, **SMALL, transients=True),
+        ActorCritic.least_squares(n_observations=2, **SMALL, transients=True),
         300,
     ),
     "LunarLander without velocities, transients": (
         partial(masked, "LunarLander-v3", [2, 3, 5]),
-        ActorCritic(n_observations=5, n_actions=4, horizon=1000, transients=True),
+        ActorCritic.least_squares(n_observations=5, n_actions=4, horizon=1000, transients=True),
         500,
     ),
 }

@@ -112,7 +112,7 @@ def main() -> None:
     default = ActorCritic(**SIZES)
     models = {
         "actor-critic, 4 + 8 blocks of 32 (384 neurons)": default,
-        "strictly local, 4 + 4 blocks of 32": ActorCritic.local(**SIZES),
+        "least-squares critic, 4 + 8 blocks of 32 (384 neurons)": ActorCritic.least_squares(**SIZES),
         "actor-critic, 32 blocks of 32 (1024 neurons), critic 8": ActorCritic(**SIZES, actor_blocks=32),
         "stream AC(lambda), backpropagation, Numba": StreamAC(n_observations=8, n_actions=4, horizon=1000),
     }

@@ -34,7 +34,7 @@ def test_two_seeds_with_everything_written(control: Any, tmp_path: Path) -> None
     out = tmp_path / "results"
     code, stdout, stderr = control("CartPole-v1", "--seeds", "3,4", "--episodes", 12, "--out", out, "--video")
     assert code == 0, stderr
-    assert "CartPole-v1: actor-critic, 2 seeds, 24 episodes" in stdout
+    assert "CartPole-v1: actor-critic, 2 seeds (3, 4), 24 episodes" in stdout
     assert "seed 4, episode 12: mean of the last 12 returns" in stderr
     report = json.loads((out / "report.json").read_text())
     assert [row["seed"] for row in report["seeds"]] == [3, 4]
@@ -71,11 +71,21 @@ def test_resume_goes_on_exactly(control: Any, tmp_path: Path) -> None:
     assert all(same_bits(mine[name], theirs[name]) for name in mine)
 
 
-@pytest.mark.parametrize("agent", ["local", "published"])
-def test_other_agents_by_name(control: Any, agent: str) -> None:
+def test_seeds_are_numbers_and_ranges_of_numbers(control: Any) -> None:
+    """One number is one seed, and the report says which; not so many seeds."""
+    code, stdout, _ = control(CUE, "--seeds", "2", "--episodes", 2)
+    assert code == 0
+    assert "actor-critic, 1 seed (2), 2 episodes" in stdout
+    code, stdout, _ = control(CUE, "--seeds", "4..6,9", "--episodes", 1)
+    assert code == 0
+    assert "actor-critic, 4 seeds (4, 5, 6, 9), 4 episodes" in stdout
+
+
+@pytest.mark.parametrize(("agent", "critic"), [("least-squares", "lstd"), ("published", "td")])
+def test_other_agents_by_name(control: Any, agent: str, critic: str) -> None:
     code, stdout, _ = control("CartPole-v1", "--agent", agent, "--episodes", 3, "--json")
     assert code == 0
-    assert json.loads(stdout)["configuration"]["critic"] == "td"
+    assert json.loads(stdout)["configuration"]["critic"] == critic
 
 
 def test_active_inference_by_name(control: Any) -> None:
@@ -91,10 +101,11 @@ def test_active_inference_by_name(control: Any) -> None:
     [
         (["NoSuch-v3"], "NoSuch"),
         (["FrozenLake-v1"], "observation space Discrete is not supported"),
-        (["CartPole-v1", "--seeds", "1,x"], "--seeds must be whole numbers with commas, got '1,x'"),
+        (["CartPole-v1", "--seeds", "1,x"], "--seeds must be whole numbers with commas, or a range as 0..7, got '1,x'"),
+        (["CartPole-v1", "--seeds", "7..2"], "a range must go up and name at most 1000 seeds, got '7..2'"),
         (["CartPole-v1", "--seeds", "1,1"], "--seeds must be different numbers"),
         (["CartPole-v1", "--episodes", "0"], "--episodes must be in 1..10000000, got 0"),
-        (["CartPole-v1", "--agent", "dqn"], "--agent must be one of actor-critic, local, published, active-inference"),
+        (["CartPole-v1", "--agent", "dqn"], "--agent must be one of actor-critic, least-squares, published, active"),
         (["CartPole-v1", "--video"], "--video needs --out DIR"),
         ([CUE, "--video", "--out", "nowhere"], "cannot render pictures"),
         (["Acrobot-v1", "--agent", "active-inference"], "what to prefer there is not known"),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trophic.agents import critic, hebbian, normaliser, policy, structure, traces
+from trophic.agents import cells, critic, hebbian, normaliser, policy, structure, traces
 from trophic.agents.actor_critic import ActorCritic
 from trophic.agents.agent import Agent
 from trophic.agents.layout import CREDIT, MEMORY, SLOPE, X_NEXT, X_OLD, E, W, X
@@ -17,7 +17,7 @@ SMALL = {"actor_blocks": 2, "critic_blocks": 2, "block_size": 4, "precision": "f
 
 
 def model_of(**parameters: Any) -> ActorCritic:
-    return ActorCritic(**{"n_observations": 3, "n_actions": 3, **SMALL, **parameters})
+    return ActorCritic(**{"n_observations": 3, "n_actions": 3, "critic": "lstd", **SMALL, **parameters})
 
 
 def with_rules(model: ActorCritic, **rules: float) -> ActorCritic:
@@ -48,17 +48,22 @@ def test_recursive_least_squares_are_the_batch_solution() -> None:
     np.testing.assert_allclose(net.critic.readout[W, 0], np.linalg.solve(a, b), rtol=1e-7, atol=1e-9)
 
 
+def ring(gamma: float, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Values and rewards of a ring of states: 0.7 forwards, 0.3 backwards."""
+    transition = np.zeros((size, size))
+    for s in range(size):
+        transition[s, (s + 1) % size], transition[s, (s - 1) % size] = 0.7, 0.3
+    reward = np.array([1.0, 0.0, 0.0, -1.0, 0.0])
+    return np.linalg.solve(np.eye(size) - gamma * transition, reward), reward
+
+
 def test_values_of_a_known_chain() -> None:
     """A ring of five states, walked at random: V = (I - gamma P)^-1 r.
 
     400 draws of 20,000 steps with other seeds had a largest error of 0.07 (deviation of V: 0.9): false alarms < 1 %.
     """
     gamma, size = 0.9, 5
-    transition = np.zeros((size, size))
-    for s in range(size):
-        transition[s, (s + 1) % size], transition[s, (s - 1) % size] = 0.7, 0.3
-    reward = np.array([1.0, 0.0, 0.0, -1.0, 0.0])
-    value = np.linalg.solve(np.eye(size) - gamma * transition, reward)
+    value, reward = ring(gamma, size)
     model = with_rules(model_of(critic_blocks=1, block_size=size), forgetting=1.0)
     net, rules = model.init(0).net, model.constants()
     rng, s = np.random.default_rng(3), 0
@@ -82,6 +87,58 @@ def test_an_ill_conditioned_update_is_left_out() -> None:
     assert net.shared["skipped"][0] == 1
     np.testing.assert_array_equal(net.critic.readout, before)
     assert np.isfinite(net.precision).all()
+
+
+def test_cells_of_a_block_share_one_activity() -> None:
+    """Softmax of the drive within each block, from NumPy."""
+    model = model_of(critic="cells")
+    state = model.init(3)
+    model.begin(state, np.array([0.3, -0.2, 0.8]))
+    drive = (state.critic.inputs[W].T @ state.z[0]).reshape(2, 4)
+    expected = np.exp(drive) / np.exp(drive).sum(1, keepdims=True)
+    np.testing.assert_allclose(state.critic.neurons[X, :-1].reshape(2, 4), expected, rtol=1e-12)
+    assert state.critic.neurons[X, -1] == 1.0
+
+
+@pytest.mark.parametrize("rate", [0.1, 1.0])
+def test_a_critic_of_cells_is_first_order_td(rate: float) -> None:
+    """w += alpha delta e/max(||x||^2, 2 alpha e d), from NumPy; so a surprise is never corrected by more than half."""
+    model = model_of(critic="cells")
+    pop, rng = model.init(3).net.critic, np.random.default_rng(0)
+    n, keep, gamma, corrected = 9, 0.9, 0.95, []
+    e, w = np.zeros(n), np.zeros(n)
+    features = np.append(rng.random((40, n - 1)), np.ones((40, 1)), axis=1)
+    for x, after, reward in zip(features, features[1:], rng.standard_normal(39)):
+        pop.neurons[X], pop.neurons[X_NEXT] = x, after
+        delta = reward + gamma * w @ after - w @ x
+        e = keep * e + x
+        d = x - gamma * after
+        w = w + rate * delta * e / max(x @ x, 2 * rate * e @ d)
+        cells.learn(pop, keep, gamma, delta, rate)
+        np.testing.assert_allclose(pop.readout[W, 0], w, rtol=1e-9, atol=1e-12)
+        corrected.append(1 - (reward + gamma * w @ after - w @ x) / delta)
+    assert max(corrected) <= 0.5 + 1e-9
+    assert (max(corrected) > 0.499) == (rate == 1.0)
+
+
+def test_cells_find_the_values_of_a_known_chain() -> None:
+    """As above with one-hot cells; a rate that falls as 1/(1 + t/200).
+
+    60 draws of 20,000 steps with other seeds had a largest error of 0.07 in the mean and of 0.18 at most.
+    """
+    gamma, size = 0.9, 5
+    value, draws = ring(gamma, size)
+    pop = model_of(critic="cells", critic_blocks=1, block_size=size).init(0).net.critic
+    rng, s, w = np.random.default_rng(3), 0, pop.readout[W, 0]
+    w[size] = 0.0
+    for t in range(20_000):
+        after = (s + 1) % size if rng.random() < 0.7 else (s - 1) % size
+        pop.neurons[X], pop.neurons[X_NEXT] = 0.0, 0.0
+        pop.neurons[X, s], pop.neurons[X_NEXT, after] = 1.0, 1.0
+        delta = draws[s] + gamma * w[after] - w[s]
+        cells.learn(pop, gamma * 0.5, gamma, delta, 0.3 / (1 + t / 200))
+        s = after
+    np.testing.assert_allclose(w[:size], value, atol=0.3)
 
 
 # -- the policy ------------------------------------------------------------------------------------------------------
@@ -158,7 +215,7 @@ def test_local_credit_is_the_exact_gradient_without_a_past() -> None:
 
 
 class Reference:
-    """The strictly local agent, written from docs/agents.md in plain NumPy for blocks as one dense matrix."""
+    """Actor and critic by the same rule, written from docs/agents.md in plain NumPy for blocks as one dense matrix."""
 
     def __init__(self, model: ActorCritic, state: Any) -> None:
         self.rules = {name: float(model.constants()[name]) for name in model.constants().dtype.names}
@@ -218,10 +275,9 @@ class Reference:
 
 
 @pytest.mark.parametrize("leak", [1.0, 0.3])
-def test_the_local_agent_is_its_equations(leak: float) -> None:
+def test_an_agent_whose_critic_learns_like_its_actor_is_its_equations(leak: float) -> None:
     """Thirty transitions in float64; gamma' = 0 at the end of the first episode."""
-    model = ActorCritic.local(n_observations=3, n_actions=3, actor_blocks=2, block_size=4, precision="float64")
-    model = with_rules(dataclasses.replace(model, critic_blocks=2), leak=leak)
+    model = with_rules(model_of(critic="td"), leak=leak, critic_trace=0.8)
     state = model.init(1)
     ref = Reference(model, state)
     rules, rng = ref.rules, np.random.default_rng(0)
@@ -375,11 +431,11 @@ def play(agent: Agent, n: int, seed: int = 0) -> None:
 BOUNDED = {"step": "bounded", "rules": (("actor_rate", 1.0), ("annealing", 0.0))}
 
 
-@pytest.mark.parametrize("parameters", [{}, {"critic": "td"}, BOUNDED, {"transients": True}])
+@pytest.mark.parametrize("parameters", [{}, {"critic": "td"}, {"critic": "cells"}, BOUNDED, {"transients": True}])
 def test_what_is_rewarded_is_done(parameters: dict[str, Any]) -> None:
     """One action of three is rewarded; by chance it is taken 100 times of 300, with a deviation of 8.
 
-    Of 60 other seeds of each form, the worst took it 143 times.
+    Of 20 other seeds of each critic, the worst took it 252 (cells), 143 (lstd) and 175 times (td).
     """
     agent = Agent(model_of(**{"precision": "float32", **parameters}), seed=11)
     play(agent, 3000)
@@ -394,14 +450,14 @@ def test_what_is_rewarded_is_done(parameters: dict[str, Any]) -> None:
 
 
 def test_continuous_actions_find_a_target() -> None:
-    """Reward -(u - 0.6)^2; the mean of the policy has come near, from 0. All of 60 other seeds ended within 0.18."""
+    """Reward -(u - 0.6)^2; the mean of the policy has come near, from 0. All of 60 other seeds ended within 0.04."""
     model = ActorCritic(n_observations=1, n_actions=1, policy="gaussian", actor_blocks=1, critic_blocks=1, block_size=8)
     agent = Agent(model, seed=1)
     observation = np.zeros(1)
     for _ in range(6000):
         action = agent.act(observation)
         agent.learn(-((float(action[0]) - 0.6) ** 2), observation, False, False)
-    assert abs(float(agent.state.actor.output[0, 0]) - 0.6) < 0.3
+    assert abs(float(agent.state.actor.output[0, 0]) - 0.6) < 0.15
 
 
 def test_a_transition_that_is_no_number_teaches_nothing() -> None:
@@ -424,7 +480,7 @@ def test_a_transition_that_is_no_number_teaches_nothing() -> None:
 def test_wrong_parameters_are_named() -> None:
     with pytest.raises(ValueError, match="n_actions must be an integer in 2"):
         ActorCritic(n_actions=1)
-    with pytest.raises(ValueError, match="critic must be one of td, lstd, got 'sarsa'"):
+    with pytest.raises(ValueError, match="critic must be one of cells, lstd, td, got 'sarsa'"):
         ActorCritic(critic="sarsa")
     with pytest.raises(ValueError, match="rules has no constant named 'alpha'"):
         ActorCritic(rules=(("alpha", 1.0),))

@@ -21,9 +21,10 @@ from trophic.runtime.rules import check_names
 class ActorCritic(ActingModel[ActorCriticState]):
     """Two recurrent populations that learn to act from reward: one pass, no replay, local credit.
 
-    The actor's synapses change by pre, post, a broadcast error and the temporal-difference error; the critic is a
-    fixed reservoir with a recursive least-squares readout (``critic="lstd"``) or learns like the actor does
-    (``critic="td"``, strictly local). docs/agents.md has the equations.
+    The actor's synapses change by pre, post, a broadcast error and the temporal-difference error; the critic is a soft
+    partition by competing cells with a first-order readout (``critic="cells"``; the agent is then strictly local), a
+    fixed reservoir with a recursive least-squares readout ("lstd"), or learns like the actor does ("td").
+    docs/agents.md has the equations.
 
     Parameters
     ----------
@@ -31,10 +32,11 @@ class ActorCritic(ActingModel[ActorCriticState]):
         Entries of an observation; actions, or components of one. At least 1, and 2 discrete actions.
     policy : {"softmax", "gaussian"}
         Discrete or continuous actions.
-    critic : {"lstd", "td"}
-        Second order, or first order and strictly local.
+    critic : {"cells", "lstd", "td"}
+        First order on competing cells, which see the present only; second order on a reservoir, which remembers; or
+        first order on a plastic population.
     actor_blocks, critic_blocks, block_size : int
-        Blocks of each population and neurons per block, >= 1.
+        Blocks of each population and neurons per block, >= 1. A critic of cells wants about 32 blocks, others 4 to 8.
     n_slots : int
         Other blocks that a block hears, >= 0, drawn at random.
     feedback : {"learned", "fixed", "symmetric"}
@@ -87,9 +89,9 @@ class ActorCritic(ActingModel[ActorCriticState]):
     n_observations: int = 1
     n_actions: int = 2
     policy: str = "softmax"
-    critic: str = "lstd"
+    critic: str = "cells"
     actor_blocks: int = 4
-    critic_blocks: int = 8
+    critic_blocks: int = 32
     block_size: int = 32
     n_slots: int = 1
     feedback: str = "learned"
@@ -128,16 +130,17 @@ class ActorCritic(ActingModel[ActorCriticState]):
                 raise ValueError(f"rule {name} must be in [{low:g}, {high:g}], got {value}")
 
     @classmethod
-    def local(cls, **parameters: Any) -> Self:
-        """The strictly local form: the critic learns like the actor does, first order, four blocks of its own.
+    def least_squares(cls, **parameters: Any) -> Self:
+        """The same actor with recursive LSTD(lambda) on a reservoir of eight blocks: a critic that remembers.
+
+        Its matrix joins all neurons of the critic, so it is not local.
 
         Examples
         --------
-        >>> ActorCritic.local(n_observations=8, n_actions=4).critic
-        'td'
+        >>> ActorCritic.least_squares(n_observations=8, n_actions=4).critic
+        'lstd'
         """
-        rules = {"actor_rate": 3e-4, "critic_trace": 0.8, "surprise_clip": 1e6, **dict(parameters.pop("rules", ()))}
-        return cls(**{"critic": "td", "critic_blocks": 4, **parameters, "rules": tuple(rules.items())})
+        return cls(**{"critic": "lstd", "critic_blocks": 8, **parameters})
 
     @classmethod
     def published(cls, **parameters: Any) -> Self:
@@ -156,6 +159,7 @@ class ActorCritic(ActingModel[ActorCriticState]):
             "actor_trace": 0.95,
             "critic_rate": 0.05,
             "actor_rate": 0.02,
+            "gaussian_rate": 0.02,
             "leak": 1.0 - math.exp(-1.0),
             "annealing": 0.0,
             "surprise_clip": 1e6,

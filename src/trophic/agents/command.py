@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from trophic.agents.acting import ActingModel
     from trophic.agents.control import Episode
 
-AGENTS = ("actor-critic", "local", "published", "active-inference")
+AGENTS = ("actor-critic", "least-squares", "published", "active-inference")
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,13 @@ class Control:
     env_id: Positional[Annotated[str, arg(metavar="ENV_ID")]]
     """The environment."""
     seeds: Annotated[str, arg(metavar="N[,N..]")] = "0"
-    """Seeds of weights, actions and episodes; several with commas."""
+    """Seeds of weights, actions and episodes, not how many: 7 is the one seed 7, 0,3 the two seeds 0 and 3, and 0..7
+    the eight seeds from 0 to 7."""
     episodes: Annotated[int, arg(metavar="N")] = 500
     """Episodes per seed."""
     agent: Annotated[str, arg(metavar="NAME")] = "actor-critic"
-    """actor-critic (local actor, least-squares critic), local (first order throughout), published (the rules of arXiv
-    2510.17916) or active-inference (MountainCar, CartPole, T-maze)."""
+    """actor-critic (strictly local), least-squares (the same actor, second-order critic), published (the rules of arXiv
+    2510.17916) or active-inference (MountainCar, CartPole, Pendulum, T-maze)."""
     goal: Annotated[float | None, arg(metavar="RETURN", help_behavior_hint="(default: the environment's own)")] = None
     """Return that counts as a success."""
     out: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="(default: write nothing)")] = None
@@ -102,10 +103,7 @@ def _control(command: Control) -> int:
 
 def _checked(command: Control) -> list[int]:
     """The seeds, after everything that can be seen to be wrong before the work begins."""
-    try:
-        seeds = [int(part) for part in command.seeds.split(",")]
-    except ValueError as error:
-        raise UsageError(f"--seeds must be whole numbers with commas, got {command.seeds!r}") from error
+    seeds = parse_seeds(command.seeds)
     if min(seeds) < 0 or max(seeds) >= 1 << 32 or len(set(seeds)) < len(seeds):
         raise UsageError(f"--seeds must be different numbers in 0..{(1 << 32) - 1}, got {command.seeds!r}")
     if not 1 <= command.episodes <= 10_000_000:
@@ -114,6 +112,32 @@ def _checked(command: Control) -> list[int]:
         raise UsageError(f"--agent must be one of {', '.join(AGENTS)}, got {command.agent!r}")
     if command.out is None and (command.video or command.resume):
         raise UsageError(f"{'--video' if command.video else '--resume'} needs --out DIR")
+    return seeds
+
+
+def parse_seeds(text: str) -> list[int]:
+    """The seeds that a text names: numbers and ranges, with commas.
+
+    Raises
+    ------
+    UsageError
+        If it is anything else, or a range is empty or longer than 1000.
+
+    Examples
+    --------
+    >>> parse_seeds("7"), parse_seeds("0,3"), parse_seeds("0..2,9")
+    ([7], [0, 3], [0, 1, 2, 9])
+    """
+    seeds: list[int] = []
+    for part in text.split(","):
+        first, dots, last = part.partition("..")
+        try:
+            low, high = int(first), int(last if dots else first)
+        except ValueError as error:
+            raise UsageError(f"--seeds must be whole numbers with commas, or a range as 0..7, got {text!r}") from error
+        if not low <= high < low + 1000:
+            raise UsageError(f"--seeds: a range must go up and name at most 1000 seeds, got {part!r}")
+        seeds += range(low, high + 1)
     return seeds
 
 
@@ -139,7 +163,11 @@ def model_for(agent: str, env_id: str, env: Any) -> ActingModel[Any]:
         from trophic.agents.active_inference import ActiveInference
 
         return ActiveInference.for_task(env_id, spaces)
-    kind = {"actor-critic": ActorCritic, "local": ActorCritic.local, "published": ActorCritic.published}[agent]
+    kind = {
+        "actor-critic": ActorCritic,
+        "least-squares": ActorCritic.least_squares,
+        "published": ActorCritic.published,
+    }[agent]
     return kind(**sizes)
 
 

@@ -13,16 +13,19 @@ from __future__ import annotations
 
 import math
 
-from trophic.agents import critic, hebbian, normaliser, policy, population, structure, traces
-from trophic.agents.layout import EPS, HEBB_OJA, LSTD, TRACE, X_NEXT, X
+from trophic.agents import cells, critic, hebbian, normaliser, policy, population, structure, traces
+from trophic.agents.layout import CELLS, EPS, GAUSSIAN, HEBB_OJA, LSTD, TRACE, X_NEXT, X
 from trophic.engines.native import entry, native
 
 
 @native
-def forward(net, row, rules):
+def forward(net, row, choice, rules):
     """Both populations look one step ahead on the inputs in a row of z."""
     leak = net.z.dtype.type(rules.leak)
-    population.look_ahead(net.critic, net.z[row], leak)
+    if choice.critic == CELLS:
+        cells.look_ahead(net.critic, net.z[row])
+    else:
+        population.look_ahead(net.critic, net.z[row], leak)
     population.look_ahead(net.actor, net.z[row], leak)
 
 
@@ -63,7 +66,7 @@ def begin(observation, learning, greedy, net, choice, rules, transients, horizon
     net.critic.neurons[:] = 0
     forget(net, choice)
     normaliser.normalise(net, observation, 1, transients, horizon, learning, True, rules)
-    forward(net, 1, rules)
+    forward(net, 1, choice, rules)
     arrive(net, choice, rules, greedy)
 
 
@@ -72,7 +75,7 @@ def follow(observation, greedy, net, choice, rules, transients, horizon):
     """A later observation of an episode, without learning."""
     net.shared[0].age += 1
     normaliser.normalise(net, observation, 1, transients, horizon, False, False, rules)
-    forward(net, 1, rules)
+    forward(net, 1, choice, rules)
     arrive(net, choice, rules, greedy)
 
 
@@ -86,7 +89,7 @@ def skip(observation, ended, net, choice, rules, transients, horizon):
     if ended:
         net.shared[0].finished += 1
         return
-    forward(net, 1, rules)
+    forward(net, 1, choice, rules)
     arrive(net, choice, rules, False)
 
 
@@ -116,6 +119,8 @@ def learn(net, choice, rules, reward, terminated):
     leak = real(rules.leak)
     if choice.critic == LSTD:
         critic.learn(net, keep, discount, delta, rules)
+    elif choice.critic == CELLS:
+        cells.learn(net.critic, keep, discount, delta, rules.cell_rate * annealed)
     else:
         net.critic.output[1, 0] = 1
         total = traces.gather(net.critic, net.z[0], choice, keep, leak)
@@ -127,7 +132,8 @@ def learn(net, choice, rules, reward, terminated):
     keep = real(rules.discount * rules.actor_trace)
     total = traces.gather(net.actor, net.z[0], choice, keep, leak)
     grow(net.actor, shared, delta, keep, rules)
-    traces.move(net.actor, delta, rules.actor_rate * annealed, total, shared.updates, choice, rules)
+    rate = rules.gaussian_rate if choice.policy == GAUSSIAN else rules.actor_rate
+    traces.move(net.actor, delta, rate * annealed, total, shared.updates, choice, rules)
 
 
 @entry
@@ -138,7 +144,7 @@ def proceed(reward, observation, terminated, truncated, net, choice, rules, tran
     ended = terminated or truncated
     scaled = normaliser.reward_unit(net, reward, ended, rules)
     normaliser.normalise(net, observation, 1, transients, horizon, True, False, rules)
-    forward(net, 1, rules)
+    forward(net, 1, choice, rules)
     learn(net, choice, rules, scaled, terminated)
     if ended:
         shared.finished += 1

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 # Choices, by the name a configuration uses; the code is the position.
 CHOICES: dict[str, tuple[str, ...]] = {
-    "critic": ("td", "lstd"),
+    "critic": ("cells", "lstd", "td"),
     "feedback": ("fixed", "learned", "symmetric"),
     "plasticity": ("none", "local", "published"),
     "step": ("variance", "bounded", "nlms"),
     "policy": ("softmax", "gaussian"),
     "structure": ("none", "reward"),
 }
-TD, LSTD = range(2)
+CELLS, LSTD, TD = range(3)
 FIXED, LEARNED, SYMMETRIC = range(3)
 NO_PLASTICITY, LOCAL, HEBB_OJA = range(3)
 BY_VARIANCE, BOUNDED, NLMS = range(3)
@@ -33,9 +33,13 @@ RULE_TABLE: dict[str, tuple[float, float, float, str]] = {
     "actor_trace": (0.8, 0.0, 1.0, "lambda of the actor's eligibility"),
     "critic_trace": (0.95, 0.0, 1.0, "lambda of the critic's eligibility"),
     "actor_rate": (4e-4, 0.0, 1.0, "alpha of the actor: change of a synapse per step, in its own standard deviations"),
+    "gaussian_rate": (1e-4, 0.0, 1.0, "the same with a Gaussian policy, whose gradients do not fade"),
     "critic_rate": (1e-3, 0.0, 1.0, "the same for a critic that learns by td"),
     "annealing": (0.004, 0.0, 1.0, "both alphas fall as 1/(1 + annealing episode)"),
     "entropy": (0.01, 0.0, 10.0, "tau: weight of the policy's entropy"),
+    "cell_rate": (0.12, 0.0, 1.0, "alpha of a critic of cells: part of a surprise corrected at once; annealed"),
+    "cell_gain": (4.0, 0.0, 1e3, "standard deviation of a cell's input weights, in 1/sqrt(inputs)"),
+    "cell_bias": (4.0, 0.0, 1e3, "the same of biases in the last block, and 0 in the first: cells of every fineness"),
     "variance_decay": (0.999, 0.0, 1.0, "beta of the running second moment of a synapse's change"),
     "variance_floor": (1e-4, 0.0, 1.0, "added to its root"),
     "forgetting": (0.9998, 0.5, 1.0, "beta of the recursive least squares, per step"),

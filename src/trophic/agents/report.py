@@ -89,7 +89,9 @@ class ControlReport:
 
     def headline(self) -> str:
         n = sum(len(course.episodes) for course in self.courses)
-        return f"{self.env_id}: {self.agent}, {len(self.courses)} seeds, {n} episodes"
+        numbers = ", ".join(str(course.seed) for course in self.courses)
+        seeds = f"{len(self.courses)} seed{'' if len(self.courses) == 1 else 's'} ({numbers})"
+        return f"{self.env_id}: {self.agent}, {seeds}, {n} episodes"
 
     def tables(self) -> list[RenderableType]:
         from rich import box

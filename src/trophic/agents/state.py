@@ -81,13 +81,13 @@ def new_state(model: ActorCritic, constants: np.void, seed: int) -> ActorCriticS
     lstd = model.critic == "lstd"
     n = model.critic_blocks * model.block_size + 1 if lstd else 0
     real = np.dtype(model.precision)
-    actor = new_population(model, constants, model.actor_blocks, model.n_heads, True, rng)
+    actor = new_population(model, constants, "plastic", model.actor_blocks, model.n_heads, rng)
     if model.policy == "gaussian":
         actor.readout[W, model.n_actions :, -1] = math.log(constants["deviation"])
     return ActorCriticState(
         clock=Clock.new(model.n_observations),
         actor=actor,
-        critic=new_population(model, constants, model.critic_blocks, 1, not lstd, rng),
+        critic=new_population(model, constants, CRITIC_KINDS[model.critic], model.critic_blocks, 1, rng),
         precision=constants["prior"] * np.eye(n, dtype=real),
         squares=np.zeros((LSTD_ROWS if lstd else 0, n), dtype=real),
         z=np.zeros((2, model.n_inputs + 1), dtype=real),
@@ -97,28 +97,42 @@ def new_state(model: ActorCritic, constants: np.void, seed: int) -> ActorCriticS
     )
 
 
+#: What the population of a critic is: its synapses may learn, stay, or are those of competing cells without a past.
+CRITIC_KINDS = {"td": "plastic", "lstd": "fixed", "cells": "cells"}
+
+
+def new_slots(n_blocks: int, n_others: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Each block hears itself and ``n_others`` others, drawn at random."""
+    slots = np.full((n_blocks, 1 + n_others), -1, dtype=np.int64)
+    slots[:, 0] = np.arange(n_blocks)
+    for j in range(n_blocks):
+        others = rng.permutation(np.delete(np.arange(n_blocks), j))[:n_others]
+        slots[j, 1 : 1 + len(others)] = others
+    return slots
+
+
 def new_population(
-    model: ActorCritic, constants: np.void, n_blocks: int, n_heads: int, learns: bool, rng: np.random.Generator
+    model: ActorCritic, constants: np.void, kind: str, n_blocks: int, n_heads: int, rng: np.random.Generator
 ) -> PopulationState:
-    """``n_blocks`` blocks; each hears itself and ``n_slots`` others, drawn at random."""
+    """``n_blocks`` blocks of a kind: "plastic" (if the model is), "fixed", or "cells", which hear the inputs only."""
     real = np.dtype(model.precision)
     size, d = model.block_size, model.n_inputs
     n = n_blocks * size
-    slots = np.full((n_blocks, 1 + model.n_slots), -1, dtype=np.int64)
-    slots[:, 0] = np.arange(n_blocks)
-    for j in range(n_blocks):
-        others = rng.permutation(np.delete(np.arange(n_blocks), j))[: model.n_slots]
-        slots[j, 1 : 1 + len(others)] = others
+    is_cells, learns = kind == "cells", kind == "plastic"
+    slots = np.empty((n_blocks, 0), np.int64) if is_cells else new_slots(n_blocks, model.n_slots, rng)
     planes = 1
     if learns and model.plasticity == "local":
         planes = 3 if constants["leak"] == 1 else 4
     recurrent = np.zeros((planes, *slots.shape, size, size), dtype=real)
-    gain = constants["recurrent_gain"] / math.sqrt(slots.shape[1] * size)
-    recurrent[W] = gain * rng.standard_normal(recurrent.shape[1:]) * (slots >= 0)[:, :, None, None]
-    recurrent[W, :, 0] *= 1 - np.eye(size, dtype=real)
+    if not is_cells:
+        gain = constants["recurrent_gain"] / math.sqrt(slots.shape[1] * size)
+        recurrent[W] = gain * rng.standard_normal(recurrent.shape[1:]) * (slots >= 0)[:, :, None, None]
+        recurrent[W, :, 0] *= 1 - np.eye(size, dtype=real)
     inputs = np.zeros((planes, d + 1, n), dtype=real)
-    inputs[W, :d] = constants["input_gain"] / math.sqrt(d) * rng.standard_normal((d, n))
-    inputs[W, d] = constants["bias"] * rng.standard_normal(n)
+    gain = constants["cell_gain"] if is_cells else constants["input_gain"]
+    inputs[W, :d] = gain / math.sqrt(d) * rng.standard_normal((d, n))
+    bias = constants["cell_bias"] * np.linspace(0, 1, n_blocks).repeat(size) if is_cells else constants["bias"]
+    inputs[W, d] = bias * rng.standard_normal(n)
     mapped = n_blocks if learns and model.structure == "reward" else 0
     return PopulationState(
         slots=slots,
