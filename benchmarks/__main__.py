@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PACKAGED = ("speed", "runtime_speed", "quality", "ablation")
+PACKAGED = ("speed", "runtime_speed", "network_speed", "quality", "ablation", "reliability")
 RECORDED = ("real", "voice", "forecast", "nab")
 
 

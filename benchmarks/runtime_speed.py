@@ -13,6 +13,8 @@ import contextlib
 import io
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -178,9 +180,14 @@ def recording_jobs(folder: Path) -> list[Job]:
         with contextlib.redirect_stdout(io.StringIO()):
             assert command_line(["decompose", str(path), "--json", *options]) == 0
 
+    def from_a_shell() -> None:
+        command = [sys.executable, "-m", "trophic", "decompose", str(path), "--json"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
     return [
         Job("decompose x.wav --json, wall time", decompose, n, wall=True),
         Job("the same, processor time", decompose, n),
+        Job("the same from a shell, with Python's start and imports, wall time", from_a_shell, n, wall=True),
     ]
 
 
@@ -299,7 +306,8 @@ def page(groups: dict[str, list[Job]], size: int, how: str) -> list[str]:
         f"- median (range) of {how}", "",
         f"## Around a step, chunks of {CHUNK} samples, processor time", "",
         *report.table(["", "us per chunk", "of the step"], step_rows(groups["step"])), "",
-        "The step includes its own guard and clock; `guard and clock` is that part measured alone.", "",
+        "The step includes its own guard and clock; `guard and clock` is that part measured alone. "
+        f"Guard, clock and the first kind of lines together: {together(groups['step'])}.", "",
         "## Checkpoints, wall time", "",
         *report.table(["", "s"], [[job.label, job.show(1)] for job in save]), "",
         f"The file has {size / 1e6:.0f} MB; it is hashed, written, flushed to the disk and renamed.", "",
@@ -317,6 +325,16 @@ def page(groups: dict[str, list[Job]], size: int, how: str) -> list[str]:
         "Sender, server and learner share the cores. Kafka is the cluster that librdkafka has for tests; its rows "
         "include writing the messages there.",
     ]  # fmt: skip
+
+
+def together(jobs: Sequence[Job]) -> str:
+    """What guard, clock and lines of some fields add up to, per model, of its step."""
+    shares, n = [], len(BRIEF)
+    for i in range(0, len(jobs), len(jobs) // n):
+        step, guard, lines = jobs[i : i + 3]
+        share = 100 * (guard.median_s + lines.median_s) / step.median_s
+        shares.append(f"{share:.1f} % of a step of {step.label.partition(':')[0]}")
+    return ", ".join(shares)
 
 
 def step_rows(jobs: Sequence[Job]) -> Iterator[list[str]]:
