@@ -37,7 +37,7 @@ def main() -> None:
         agents: dict[str, Any] = {"actor-critic": fitting(spaces)}
         agents["fixed reservoir"] = fitting(spaces, plasticity="none")
         if spaces.policy == "softmax":
-            sizes = {"n_observations": spaces.n_observations, "n_actions": spaces.n_actions, "horizon": spaces.limit}
+            sizes: dict[str, Any] = {"n_observations": spaces.n_observations, "n_actions": spaces.n_actions, "horizon": spaces.limit}
             agents["stream AC(lambda)"] = StreamAC(**sizes)
         for name, model in agents.items():
             trials = of_row(NAME, f"{task} {name}", lambda task=task: make(task), model, episodes)
@@ -48,8 +48,7 @@ def main() -> None:
     header = ["task", "agent", "last 100 returns", "seeds", "episodes", "steps", "published, with replay or batches"]
     lines = [
         "Returns of training episodes, actions drawn from the policy; the published ones are of the finished policy. "
-        "MountainCar pays -1 per step until the goal is found: whoever never finds it by chance learns nothing, "
-        "and has -200; see [active inference](agents_active_inference.md) for an agent that looks for it. "
+        "MountainCar pays -1 per step until the goal is found, so an agent that never finds it has -200. "
         + environments(),
         "",
         *page.table(header, rows),

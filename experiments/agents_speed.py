@@ -111,9 +111,9 @@ def main() -> None:
     environment = environment_alone()
     default = ActorCritic(**SIZES)
     models = {
-        "actor-critic, 4 + 8 blocks of 32 (384 neurons)": default,
+        "actor-critic, 4 blocks of 32 and 1024 cells": default,
         "least-squares critic, 4 + 8 blocks of 32 (384 neurons)": ActorCritic.least_squares(**SIZES),
-        "actor-critic, 32 blocks of 32 (1024 neurons), critic 8": ActorCritic(**SIZES, actor_blocks=32),
+        "least-squares critic, 32 + 8 blocks of 32 (1280 neurons)": ActorCritic.least_squares(**SIZES, actor_blocks=32),
         "stream AC(lambda), backpropagation, Numba": StreamAC(n_observations=8, n_actions=4, horizon=1000),
     }
     rows = []

@@ -11,7 +11,7 @@ import pytest
 from trophic.agents import cells, critic, hebbian, normaliser, policy, structure, traces
 from trophic.agents.actor_critic import ActorCritic
 from trophic.agents.agent import Agent
-from trophic.agents.layout import CREDIT, MEMORY, SLOPE, X_NEXT, X_OLD, E, W, X
+from trophic.agents.layout import CREDIT, MEMORY, RULE_TABLE, SLOPE, X_NEXT, X_OLD, E, W, X
 
 SMALL = {"actor_blocks": 2, "critic_blocks": 2, "block_size": 4, "precision": "float64"}
 
@@ -218,7 +218,7 @@ class Reference:
     """Actor and critic by the same rule, written from docs/agents.md in plain NumPy for blocks as one dense matrix."""
 
     def __init__(self, model: ActorCritic, state: Any) -> None:
-        self.rules = {name: float(model.constants()[name]) for name in model.constants().dtype.names}
+        self.rules = {name: float(model.constants()[name]) for name in RULE_TABLE}
         self.actor, self.critic = (self._population(p) for p in (state.actor, state.critic))
         self.updates = 0
 
