@@ -43,12 +43,14 @@ def labelled(n_targets: int = 1) -> np.ndarray:
 
 
 def unlabelled() -> np.ndarray:
-    """A noisy tone whose level and size change, with gaps."""
+    """A noisy tone whose level and size change, with gaps and faults of the sensor."""
     t = np.arange(N)
     values = (np.sin(0.3 * t) + 0.3 * np.random.default_rng(1).standard_normal(N))[:, None]
     values[600:] = 5 + 4 * values[600:]
     values[[0, 7, 600]] = np.nan
     values[300:320] = np.nan
+    values[[1, 450]] = 1e4
+    values[700:780] = -1e5  # longer than the patience of the case that has little
     return values
 
 
@@ -62,7 +64,7 @@ CASES = {
     ),
     "leaky, several horizons, full RLS": (
         Network(readout="rls", horizons=(1, 4, 7), trace="rflo", scouting="feedback",
-                rules=(*BUSY, ("leak", 0.5), ("noise", 0.01), ("scale_rate", 0.05)), **SMALL),
+                rules=(*BUSY, ("leak", 0.5), ("noise", 0.01), ("scale_rate", 0.05), ("patience", 50.0)), **SMALL),
         unlabelled(),
         False,
     ),

@@ -10,6 +10,7 @@ from trophic.forecasting.layout import (
     FIRST_LINEAR,
     HISTORY,
     N_LINEAR,
+    OUTGROWN,
     PERSISTENCE,
     SEASON,
     SEASON_FEATURES,
@@ -23,7 +24,10 @@ SEASON_EVERY = 64
 
 @native
 def settle(memory, c, value):
-    """Zero and unit of a channel are mean and deviation of the last SETTLE good values, once these differ."""
+    """Zero and unit of a channel are mean and deviation of SETTLE good values, once these differ.
+
+    The unit is at least the one that is there: 0 at first, and see `outgrown`.
+    """
     channel = memory.channels[c]
     memory.settling[c, channel.n % SETTLE] = value
     channel.n += 1
@@ -35,13 +39,53 @@ def settle(memory, c, value):
     power = 0.0
     for i in range(SETTLE):
         power += (memory.settling[c, i] - mean) ** 2 / SETTLE
-    unit = math.sqrt(power)
+    unit = max(math.sqrt(power), channel.unit)
     if unit > 1e-12 * abs(mean):
         channel.settled = 1
         channel.origin = mean
         channel.unit = unit
+        channel.mean = 0.0
+        channel.variance = 1.0
         channel.n = 0
         memory.history[c] = (value - mean) / unit
+
+
+@native
+def outgrown(channel, scaled):
+    """The unit that the signal needs at least, if it has left the present one far behind in level or size; else -1.
+
+    A flat line says nothing about either, and is left out. The unit grows by a fixed factor, so that a signal slower
+    than the samples it settles with does not begin again for ever.
+    """
+    rate = max(1.0 / season.PATIENCE, 1.0 / (SETTLE + channel.n))
+    difference = scaled - channel.mean
+    channel.mean += rate * difference
+    channel.variance = (1.0 - rate) * (channel.variance + rate * difference * difference)
+    if channel.variance > OUTGROWN**2:
+        return OUTGROWN * channel.unit
+    if abs(channel.mean) > OUTGROWN * max(1.0, math.sqrt(channel.variance)):
+        return channel.unit
+    return 0.0 if channel.variance < OUTGROWN**-2 else -1.0
+
+
+@native
+def begin_again(memory, bench, lags, c, n_channels, rules):
+    """Channel c is another signal: what was known about it is void, what it said about the others too."""
+    channel = memory.channels[c]
+    channel.settled = 0
+    channel.n = 0
+    channel.season = 0
+    memory.history[c] = 0.0
+    memory.likeness[c] = 0.0
+    memory.power[c] = 0.0
+    memory.opinions[:, c] = 0.0
+    memory.issued[:, c] = 0.0
+    for q in range(memory.trust.shape[1]):
+        intervals.doubt(memory.trust[c, q])
+        experts.reset_season(memory.season_weights[c, q], memory.season_precision[c, q])
+    priors = (rules.linear_prior, rules.linear_prior, rules.cautious_prior, rules.bold_prior)
+    for k in range(N_LINEAR):
+        experts.forget(bench[k], c, n_channels, lags[k], priors[k])
 
 
 @native
@@ -208,8 +252,11 @@ def publish(memory, c, slot, issued, opinions):
 
 
 @entry
-def run(values, good, is_sample, states, memory, bench, lags, horizons, rules, room, issued, opinions, report):
-    """Advance by the rows of a chunk; fills ``issued`` (n, C, H, 3), ``opinions`` and ``report`` (n, C, 4)."""
+def run(values, good, heard, is_sample, states, memory, bench, lags, horizons, rules, room, issued, opinions, report):
+    """Advance by the rows of a chunk; fills ``issued`` (n, C, H, 3), ``opinions`` and ``report`` (n, C, 4).
+
+    What is good but was not ``heard`` by the network is a fault of the sensor, as a glitch is, until it has stayed.
+    """
     n_channels = values.shape[1]
     mask = HISTORY - 1
     for i in range(values.shape[0]):
@@ -218,7 +265,7 @@ def run(values, good, is_sample, states, memory, bench, lags, horizons, rules, r
         t = memory.step[0]
         for c in range(n_channels):
             channel = memory.channels[c]
-            usable = good[i, c]
+            usable = heard[i, c]
             if usable:
                 channel.last = values[i, c]
             if channel.settled == 0:
@@ -228,9 +275,17 @@ def run(values, good, is_sample, states, memory, bench, lags, horizons, rules, r
             expected = memory.issued[(t - 1) % memory.issued.shape[0], c, 0, 0]
             value = (values[i, c] - channel.origin) / channel.unit if usable else expected
             if usable and is_glitch(memory, c, value, rules):
-                report[i, c, I_ANOMALY] = 1.0
                 usable = False
                 value = expected
+            if good[i, c] and not usable:
+                report[i, c, I_ANOMALY] = 1.0
+            if usable and value != memory.history[c, (t - 1) & mask]:
+                unit = outgrown(channel, value)
+                if unit >= 0.0:
+                    begin_again(memory, bench, lags, c, n_channels, rules)
+                    channel.unit = unit
+                    settle(memory, c, values[i, c])
+                    continue
             memory.history[c, t & mask] = value
             if usable:
                 hear(memory, bench, c, value, horizons, rules, report[i], room)

@@ -60,6 +60,21 @@ def learn(expert, slot, channel, horizon, increment):
 
 
 @native
+def forget(expert, c, n_channels, n_lags, prior):
+    """Weights from and to channel c are void; P, which joins all channels, starts again from the prior."""
+    expert.weights[c] = 0.0
+    for k in range(n_lags + 1):
+        column = 1 + k * n_channels + c
+        expert.weights[:, :, column] = 0.0
+    expert.precision[:] = 0.0
+    for i in range(expert.precision.shape[0]):
+        expert.precision[i, i] = prior
+    expert.pending[:] = 0.0
+    expert.gains[:] = 0.0
+    expert.relax[0] = 1.0
+
+
+@native
 def season_features(history, now, ahead, season, f):
     """What the last two seasons say about y(now + ahead) - y(now); ahead < season, 2 season + ahead < HISTORY.
 
@@ -98,6 +113,9 @@ def learn_season(w, p, f, k, increment, memory):
         e -= w[i] * f[i]
         k[i] = inner(p[i], f)
         spread += f[i] * k[i]
+    if not spread > 0.0:  # rounding has made P indefinite
+        reset_season(w, p)
+        return
     relax = 1.0 / memory if trace < SEASON_PRIOR * n else 1.0
     for i in range(n):
         w[i] += e * k[i] / spread

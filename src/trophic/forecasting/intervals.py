@@ -8,6 +8,7 @@ from statistics import NormalDist
 from trophic.engines.native import native
 
 SCALE_RATE = 0.01
+FIRST_BOUND = 2.0  # bounds of the first interval, in mean absolute errors
 FAST, SLOW = 0.02, 0.001  # rates of the short and the long memory of the error power
 FEW = 20  # errors that say nothing yet
 WARM_UP = 100  # good samples before there are anomalies
@@ -35,6 +36,17 @@ def widen(trust, error, above, below, ahead, coverage, rate):
     pace = max(SCALE_RATE, 1.0 / trust.n)
     trust.scale += pace * (min(abs(error), 20.0 * trust.scale if trust.n > 20 else abs(error)) - trust.scale)
     trust.power += (error * error - trust.power) / trust.n
+
+
+@native
+def doubt(trust):
+    """Nothing is known about the errors of a forecast."""
+    trust.n = 0
+    trust.scale = 0.0
+    trust.covered = 0.0
+    trust.power = 0.0
+    trust.low = -FIRST_BOUND
+    trust.high = FIRST_BOUND
 
 
 def first_threshold(alarm_rate: float) -> float:

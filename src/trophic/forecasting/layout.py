@@ -23,14 +23,17 @@ SEASON_PRIOR = 0.1  # P_0 of the seasonal regression
 SEASON_MAX = 1024  # longest season that is looked for, in samples
 HISTORY = 4 * SEASON_MAX  # samples that are kept, a power of two
 SETTLE = 32  # good samples from which the unit of a channel is taken
+OUTGROWN = 30.0  # units of running mean or deviation, or their inverse, at which a channel needs another unit
 
 CHANNEL = np.dtype(
     [
         ("n", "i8"),  # good samples
         ("settled", "i8"),  # whether zero and unit are fixed
         ("last", "f8"),  # the last good value, as it came
-        ("origin", "f8"),  # the channel's zero and unit, from its first SETTLE good samples
+        ("origin", "f8"),  # the channel's zero and unit, from SETTLE good samples
         ("unit", "f8"),
+        ("mean", "f8"),  # running, of the scaled values while they change
+        ("variance", "f8"),
         ("season", "i8"),  # samples; 0 while there is none
         ("season_strength", "f8"),  # autocorrelation at the season, -1..1
         ("surprise", "f8"),  # nats, of the last good sample

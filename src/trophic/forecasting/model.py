@@ -217,7 +217,7 @@ class Forecaster(Model[ForecasterState, ForecastInfo]):
             for d, prior in zip((*sizes[:2], sizes[2] + extra, sizes[3] + extra), priors)
         ]
         trust = np.zeros((c, h), dtype=TRUST)
-        trust["low"], trust["high"] = -2.0, 2.0
+        trust["low"], trust["high"] = -intervals.FIRST_BOUND, intervals.FIRST_BOUND
         channels = np.zeros(c, dtype=CHANNEL)
         channels["last"] = np.nan
         channels["threshold"] = intervals.first_threshold(float(rules["alarm_rate"]))
@@ -253,9 +253,9 @@ class Forecaster(Model[ForecasterState, ForecastInfo]):
         for start in range(0, n, ROWS):
             rows = slice(start, min(start + ROWS, n))
             states = np.zeros((rows.stop - start, state.network.features.size))
-            network.listen(state.network, chunk.part(start, rows.stop), states)
+            heard = network.listen(state.network, chunk.part(start, rows.stop), states).heard
             committee.run(
-                values[rows], good[rows], is_sample[rows], states, state.memory(), state.bench(), lags, horizons,
+                values[rows], good[rows], heard, is_sample[rows], states, state.memory(), state.bench(), lags, horizons,
                 rules, room, issued[rows], opinions[rows], report[rows],
             )  # fmt: skip
         return ForecastInfo(

@@ -125,6 +125,8 @@ CHANNEL = np.dtype(
         ("variance", "f8"),
         ("origin", "f8"),  # in use: scaled = (value - origin)/unit
         ("unit", "f8"),
+        ("half_mean", "f8"),  # of the second half of the first 4, 8 .. 256
+        ("half_variance", "f8"),
         ("far", "i8"),  # far values beyond the others that were near
         ("scaled", "f8"),  # the present sample
     ]

@@ -40,6 +40,8 @@ class NetworkInfo:
         Surprise gate: the part of the targets' power that is still error, 0..1.
     n_births, n_deaths : (n,) int64
         Edges born and dead since the first sample.
+    heard : (n, C) bool
+        The values that were measurements: neither missing nor so far off that they were taken for a fault.
     """
 
     prediction: NDArray[np.float64]
@@ -47,6 +49,7 @@ class NetworkInfo:
     gate: NDArray[np.float64]
     n_births: NDArray[np.int64]
     n_deaths: NDArray[np.int64]
+    heard: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -175,6 +178,9 @@ class Network(Model[NetworkState, NetworkInfo]):
             value = float(constants[name])
             if not low < value <= high:
                 raise ValueError(f"rule {name} must be in ({low:g}, {high:g}], got {value}")
+        for name in ("far", "patience"):
+            if not float(constants[name]) >= 1.0:
+                raise ValueError(f"rule {name} must be at least 1, got {float(constants[name])}")
         for name, unit in (("period", BATCH), ("trial", 64)):
             value = float(constants[name])
             if not (value >= unit and value % unit == 0):
@@ -277,14 +283,15 @@ class Network(Model[NetworkState, NetworkInfo]):
 
             shown = streams.advance_one(self, state, values, good, is_sample, features.size > 0)
             features[...] = shown[2] if features.size else features
-            return self._info(values, good, shown[0], shown[1])
+            return self._info(values, good, shown[3], shown[0], shown[1])
         prediction = np.empty((len(chunk), self.n_outputs, len(self.horizons)))
         prediction.fill(np.nan)
         monitor = np.empty((len(chunk), 3))
         inputs = np.empty(self.n_inputs, dtype=self.precision)
+        heard = good.copy()  # the kernel strikes far values out
         kernel.run(
             values,
-            good.copy(),  # the kernel strikes out far values; their errors are shown all the same
+            heard,
             is_sample,
             inputs,
             state.net(),
@@ -294,12 +301,13 @@ class Network(Model[NetworkState, NetworkInfo]):
             monitor,
             features,
         )
-        return self._info(values, good, prediction, monitor)
+        return self._info(values, good, heard, prediction, monitor)
 
     def _info(
         self,
         values: NDArray[np.floating],
         good: NDArray[np.bool_],
+        heard: NDArray[np.bool_],
         prediction: NDArray[np.float64],
         monitor: NDArray[np.float64],
     ) -> NetworkInfo:
@@ -312,6 +320,7 @@ class Network(Model[NetworkState, NetworkInfo]):
             gate=monitor[:, 0],
             n_births=monitor[:, 1].astype(np.int64),
             n_deaths=monitor[:, 2].astype(np.int64),
+            heard=heard,
         )
 
     @functools.cached_property

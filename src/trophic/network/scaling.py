@@ -9,8 +9,8 @@ target that is no input changes the units of its head alone: the other heads kee
 
 One spike of 1e4 would make the unit a hundred times too large for as long as the moments remember. So a value further
 than ``far`` units from the origin is taken for a fault of the sensor, and as missing, until such values outnumber the
-others by ``patience``; then the signal is another one, and the moments begin anew. And after samples 4, 8 .. 128 the
-moments forget the first half of what they saw, which the start may have spoilt.
+others by ``patience``; then the signal is another one, and the moments begin anew. What spoilt the start is forgotten
+at samples 8, 16 .. 256, if the second half of what was heard says that it was that.
 """
 
 from __future__ import annotations
@@ -22,19 +22,8 @@ from trophic.network import readout
 from trophic.network.layout import FIXED, X
 
 SETTLE = 16  # samples of a channel before its unit is worth anything
+SPOILT = 30.0  # deviation of all that was heard at first, over that of its second half, that only a fault explains
 WATCHED = 64  # samples of a channel before any is taken for a fault
-
-
-@inlined
-def forgotten(n):
-    """Samples that the moments leave out at the n-th: the largest power of two below n, at most 128; none up to 4."""
-    if n <= 4:
-        return 0
-    m = min(n - 1, 255)
-    m |= m >> 1
-    m |= m >> 2
-    m |= m >> 4
-    return (m + 1) >> 1
 
 
 @inlined
@@ -54,15 +43,35 @@ def is_far(channel, value, rules):
 
 
 @inlined
+def begin(channel, value):
+    """The moments of the second half of what was heard: they count if all of it says ``far`` times as much.
+
+    True at samples 1, 2, 4 .. 256, where the unit moves.
+    """
+    half = 1
+    while 2 * half < channel.n:
+        half *= 2
+    n = channel.n - half if channel.n > 1 else 1
+    difference = value - channel.half_mean
+    channel.half_mean += difference / n
+    channel.half_variance = (1.0 - 1.0 / n) * (channel.half_variance + difference * difference / n)
+    if channel.n & (channel.n - 1) != 0:
+        return False
+    if channel.n >= 8 and channel.variance > SPOILT**2 * channel.half_variance > 0.0:
+        channel.mean, channel.variance = channel.half_mean, channel.half_variance
+    return True
+
+
+@inlined
 def observe(channel, value, rules):
     """The running moments after one sample; True if origin or unit should move."""
     channel.n += 1
-    rate = max(rules.scale_rate, 1.0 / (channel.n - forgotten(channel.n)))
+    rate = max(rules.scale_rate, 1.0 / channel.n)
     difference = value - channel.mean
     channel.mean += rate * difference
     channel.variance = (1.0 - rate) * (channel.variance + rate * difference * difference)
     if channel.n <= 256:
-        return channel.n & (channel.n - 1) == 0
+        return begin(channel, value)
     deviation = proper_unit(channel)
     moved = abs(channel.mean - channel.origin) > channel.unit
     return moved or deviation > 2.0 * channel.unit or deviation < 0.5 * channel.unit

@@ -46,6 +46,7 @@ class Shown(NamedTuple):
     prediction: jax.Array  # (PIECE, streams, H, horizons)
     monitor: jax.Array  # (PIECE, streams, 3)
     features: jax.Array  # (PIECE or 0, streams, D)
+    heard: jax.Array  # (PIECE, streams, C)
 
 
 def learn(s: Arrays, good: jax.Array, plan: Plan, rules: Any) -> Arrays:
@@ -100,12 +101,12 @@ def hear(s: Arrays, sample: Samples, vector: jax.Array, plan: Plan) -> tuple[Arr
     if plan.labelled:
         s = go_on(s, sample, vector, plan)
     recalled = dynamics.recall(s, 0 if plan.labelled else 1, plan)
-    return learn_if_taught(s, s["heard"], plan, rules, is_sample), jnp.where(is_sample, recalled, jnp.nan)
+    return learn_if_taught(s, s["measured"], plan, rules, is_sample), jnp.where(is_sample, recalled, jnp.nan)
 
 
 def go_on(s: Arrays, sample: Samples, vector: jax.Array, plan: Plan) -> Arrays:
     """The forward step, if there is a sample: without targets the second part of it."""
-    after = dynamics.step(s, s["heard"], plan, Rules(*vector))
+    after = dynamics.step(s, s["measured"], plan, Rules(*vector))
     return {name: jnp.where(sample.is_sample, after[name], s[name]) for name in s}
 
 
@@ -139,7 +140,8 @@ def rare(s: Arrays, vectors: jax.Array, plan: Plan) -> Arrays:
 
 def monitored(s: Arrays) -> jax.Array:
     """Surprise gate, births and deaths of every stream, (streams, 3)."""
-    return jnp.stack([s["shared.gate"], s["shared.births"], s["shared.deaths"]], axis=1).astype(jnp.float64)
+    names = ("gate", "births", "deaths")
+    return jnp.stack([s[f"shared.{name}"] for name in names], axis=1).astype(jnp.float64)
 
 
 @functools.partial(jax.jit, static_argnames=("plan", "show_features"), donate_argnames="packed")
@@ -150,7 +152,9 @@ def run(
     s = unpack(packed, plan.entries)
     streams, (n_heads, dimension) = len(vectors), (s["feedback"].shape[1], s["features"].shape[1])
     s |= {"due.flush": jnp.zeros(streams, bool), "due.structure": jnp.zeros(streams, bool)}
-    s |= {"heard": jnp.zeros(samples.good.shape[1:], bool)}  # which channels of the present sample have a measurement
+    s |= {
+        "measured": jnp.zeros(samples.good.shape[1:], bool)
+    }  # which channels of the present sample have a measurement
     fixed = {name: value for name, value in s.items() if name in FIXED}
     slow = {name: value for name, value in s.items() if name in plan.rare()}
     fast = {name: value for name, value in s.items() if name not in fixed and name not in slow}
@@ -158,6 +162,7 @@ def run(
         jnp.full((PIECE, streams, n_heads, len(plan.horizons)), jnp.nan),
         jnp.zeros((PIECE, streams, 3)),
         jnp.zeros((PIECE if show_features else 0, streams, dimension), plan.real),
+        jnp.zeros((PIECE, *samples.good.shape[1:]), bool),
     )
 
     def heard(t: Any, slow: Arrays, fast: Arrays) -> tuple[Arrays, jax.Array]:
@@ -176,10 +181,11 @@ def run(
         if show_features:
             features = features.at[t].set(fast["features"])
         monitor = shown.monitor.at[t].set(monitored(slow | fast))
+        measured = shown.heard.at[t].set(fast["measured"])
         if not plan.labelled:
             fast, recalled = heard(t + 1, slow, fast)
             prediction = prediction.at[t + 1].set(recalled, mode="drop")
-        return t + 1, fast, Shown(prediction, monitor, features)
+        return t + 1, fast, Shown(prediction, monitor, features, measured)
 
     def stretch(carry: tuple[Any, Arrays, Arrays, Shown]) -> tuple[Any, Arrays, Arrays, Shown]:
         """Samples up to the next time something is due; then that (without targets: first that of the last time)."""

@@ -9,21 +9,13 @@ import jax.numpy as jnp
 
 from trophic.network.accelerated.arrays import Arrays, Plan
 from trophic.network.accelerated.dynamics import predict
-from trophic.network.scaling import SETTLE, WATCHED
+from trophic.network.scaling import SETTLE, SPOILT, WATCHED
 
 
 def proper_unit(mean: jax.Array, variance: jax.Array) -> jax.Array:
     """The running standard deviation; of a constant, its size; of zero, 1."""
     unit = jnp.maximum(jnp.sqrt(variance), 1e-12 * jnp.abs(mean))
     return jnp.where(unit > 0, unit, 1.0)
-
-
-def forgotten(n: jax.Array) -> jax.Array:
-    """Samples that the moments leave out at the n-th: the largest power of two below n, at most 128; none up to 4."""
-    m = jnp.clip(n - 1, 1, 255)
-    for k in (1, 2, 4):
-        m |= m >> k
-    return jnp.where(n <= 4, 0, (m + 1) >> 1)
 
 
 def screen(s: Arrays, row: jax.Array, good: jax.Array, rules: Any) -> Arrays:
@@ -35,10 +27,21 @@ def screen(s: Arrays, row: jax.Array, good: jax.Array, rules: Any) -> Arrays:
     )
     anew = far & (count >= rules.patience)
     return {
-        "heard": good & ~(far & ~anew),
+        "measured": good & ~(far & ~anew),
         "channels.far": jnp.where(anew, 0, count),
         "channels.n": jnp.where(anew, 0, s["channels.n"]),
     }
+
+
+def begin(s: Arrays, row: jax.Array, heard: jax.Array, n: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Mean and variance of the second half of the first 4, 8 .. 256 samples."""
+    half = sum((n > k) * (k - k // 2) for k in (1, 2, 4, 8, 16, 32, 64, 128))  # the largest power of two below n
+    m = jnp.where(n > 1, jnp.maximum(n - half, 1), 1)
+    heard &= n <= 256
+    difference = row - s["channels.half_mean"]
+    mean = s["channels.half_mean"] + difference / m
+    variance = (1.0 - 1.0 / m) * (s["channels.half_variance"] + difference * difference / m)
+    return jnp.where(heard, mean, s["channels.half_mean"]), jnp.where(heard, variance, s["channels.half_variance"])
 
 
 def observe(s: Arrays, row: jax.Array, good: jax.Array, rules: Any) -> tuple[Arrays, jax.Array]:
@@ -46,14 +49,18 @@ def observe(s: Arrays, row: jax.Array, good: jax.Array, rules: Any) -> tuple[Arr
     heard = good & (rules.scale_rate > 0)
     n = s["channels.n"] + heard
     mean, variance = s["channels.mean"], s["channels.variance"]
-    rate = jnp.maximum(rules.scale_rate, 1.0 / jnp.maximum(n - forgotten(n), 1))
+    rate = jnp.maximum(rules.scale_rate, 1.0 / jnp.maximum(n, 1))
     difference = row - mean
     mean = jnp.where(heard, mean + rate * difference, mean)
     variance = jnp.where(heard, (1.0 - rate) * (variance + rate * difference * difference), variance)
+    half_mean, half_variance = begin(s, row, heard, n)
+    early = heard & (n <= 256) & (n & (n - 1) == 0)
+    spoilt = early & (n >= 8) & (variance > SPOILT**2 * half_variance) & (half_variance > 0)
+    mean, variance = jnp.where(spoilt, half_mean, mean), jnp.where(spoilt, half_variance, variance)
     deviation, unit = proper_unit(mean, variance), s["channels.unit"]
     late = (jnp.abs(mean - s["channels.origin"]) > unit) | (deviation > 2.0 * unit) | (deviation < 0.5 * unit)
-    due = heard & jnp.where(n <= 256, n & (n - 1) == 0, late)
-    return {"channels.n": n, "channels.mean": mean, "channels.variance": variance}, due
+    after = {"n": n, "mean": mean, "variance": variance, "half_mean": half_mean, "half_variance": half_variance}
+    return {f"channels.{name}": value for name, value in after.items()}, early | (heard & (n > 256) & late)
 
 
 def move_units(s: Arrays, due: jax.Array, plan: Plan) -> Arrays:
@@ -75,15 +82,18 @@ def move_units(s: Arrays, due: jax.Array, plan: Plan) -> Arrays:
     readout = readout.at[:, n : n + c].set(on_inputs * plan.cast(1.0 / ratio[:c])).at[:, n + c].set(bias)
     readout = readout * plan.cast(of_head)[:, None]
     readout = readout.at[:, n + c].add(plan.cast(shift_of_head))
-    unsettled = counts & ((ratio != 1.0) | (shift != 0.0)) & (s["channels.n"] <= SETTLE)  # has taught nothing
-    readout = jnp.where(unsettled[first + jnp.arange(len(readout)) % n_heads][:, None], 0, readout)
+    moved = counts & ((ratio != 1.0) | (shift != 0.0))
+    unsettled = moved & (s["channels.n"] <= SETTLE)  # units that may have been absurd have taught nothing
+    of_unsettled = unsettled[first + jnp.arange(len(readout)) % n_heads]
+    readout = jnp.where(of_unsettled[:, None], 0, readout)
     readout = readout.at[:, n : n + c].set(jnp.where(unsettled[:c], 0, readout[:, n : n + c]))
     features = s["features"].at[n : n + c].set(plan.cast(s["features"][n : n + c] * ratio[:c] + shift[:c]))
-    follows = 1 if plan.uses("feedback", "fixed") else plan.cast(of_head[:n_heads])[:, None]
+    follows = (
+        1 if plan.uses("feedback", "fixed") else plan.cast(jnp.where(of_unsettled, 1.0, of_head)[:n_heads])[:, None]
+    )
     feedback = s["feedback"] * follows
-    moved = jnp.any((counts & ((ratio != 1.0) | (shift != 0.0)))[:c])  # what the features mean has changed
     after = {"readout": readout, "features": features, "feedback": feedback}
-    return after | {"channels.origin": origin, "channels.unit": unit, "moved": moved}
+    return after | {"channels.origin": origin, "channels.unit": unit, "moved": jnp.any(moved[:c])}
 
 
 def restart_all(s: Arrays, rules: Any, plan: Plan) -> Arrays:
@@ -107,10 +117,10 @@ def restart_all(s: Arrays, rules: Any, plan: Plan) -> Arrays:
 
 
 def take_in(s: Arrays, row: jax.Array, good: jax.Array, plan: Plan, rules: Any) -> Arrays:
-    """Moments, units and scaled values of one sample of all channels; ``heard`` says which are measurements."""
+    """Moments, units and scaled values of one sample of all channels; ``measured`` says which are measurements."""
     row = jnp.where(good, row, 0.0)
     s = s | screen(s, row, good, rules)
-    good = s["heard"]
+    good = s["measured"]
     observed, due = observe(s, row, good, rules)
     s = s | observed
     s |= move_units(s, due, plan)

@@ -99,17 +99,17 @@ class Streams:
         taken = [admit_rows(state.clock, chunk) for state, chunk in zip(self._states, chunks)]
         values = np.stack([np.asarray(chunk.values, dtype=np.float64) for chunk in chunks], axis=1)
         good, is_sample = (np.stack(parts, axis=1) for parts in zip(*taken))
-        prediction, monitor, _ = self.run(values, good, is_sample, False)
+        prediction, monitor, _, heard = self.run(values, good, is_sample, False)
         return [
-            model._info(chunk.values, good[:, k], prediction[:, k], monitor[:, k])
+            model._info(chunk.values, good[:, k], heard[:, k], prediction[:, k], monitor[:, k])
             for k, (model, chunk) in enumerate(zip(self.models, chunks))
         ]
 
     def run(
         self, values: NDArray[Any], good: NDArray[Any], is_sample: NDArray[Any], show_features: bool
-    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-        """Advance over rows that the guard has seen, (n, streams, ..): predictions, monitors, features."""
-        shown: list[list[NDArray[Any]]] = [[], [], []]
+    ) -> tuple[NDArray[Any], ...]:
+        """Advance over rows that the guard has seen, (n, streams, ..): predictions, monitors, features, heard."""
+        shown: list[list[NDArray[Any]]] = [[], [], [], []]
         with jax.enable_x64(True):
             for start in range(0, len(values), loop.PIECE):
                 n = min(loop.PIECE, len(values) - start)
@@ -121,8 +121,9 @@ class Streams:
                 )
                 for kept, part in zip(shown, parts):
                     kept.append(np.asarray(part[:n]))
-        joined = [np.concatenate(parts) if parts else np.zeros((0, len(self._states), 0)) for parts in shown]
-        return joined[0], joined[1], joined[2]
+        if not len(values):
+            return (*(np.zeros((0, len(self._states), 0)) for _ in shown[:3]), good)
+        return tuple(np.concatenate(parts) for parts in shown)
 
     def states(self) -> list[NetworkState]:
         """The State of every stream, as copies that either engine can continue."""
@@ -146,9 +147,9 @@ def _check_alike(models: Sequence[Network]) -> None:
 def advance_one(
     model: Network, state: NetworkState, values: NDArray[Any], good: NDArray[Any], is_sample: NDArray[Any],
     show_features: bool,
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:  # fmt: skip
-    """One stream, in place: predictions (n, H, horizons), monitors (n, 3), features (n or 0, D)."""
+) -> tuple[NDArray[Any], ...]:  # fmt: skip
+    """One stream, in place: predictions (n, H, horizons), monitors (n, 3), features (n or 0, D), heard (n, C)."""
     streams = Streams(model, [state])
     shown = streams.run(values[:, None], good[:, None], is_sample[:, None], show_features)
     streams.write_back(0, state)
-    return shown[0][:, 0], shown[1][:, 0], shown[2][:, 0]
+    return tuple(part[:, 0] for part in shown)

@@ -1,0 +1,82 @@
+"""Networks and forecasters outlive what a sensor may do, and a signal that becomes another one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import trophic
+from trophic.testing.faults import FAULTS, harmed
+
+from .test_bad_data import rms, stream
+
+BEFORE = 10_000  # samples of clean stream; a fault; RECOVERY, thirty seconds; the window that is judged
+RECOVERY, WINDOW = 30_000, 5_000
+Values = NDArray[np.float64]
+
+
+def network_error(values: Values) -> Values:
+    """Of one-step predictions."""
+    model = trophic.Network(n_blocks=4, block_size=16)
+    return np.concatenate([info.error[:, 0] for info in trophic.run(model, values, sample_rate_hz=1000).infos or []])
+
+
+def forecaster_error(values: Values) -> Values:
+    """Of one-step forecasts; infinite where one is not finite."""
+    model = trophic.Forecaster(n_blocks=4, block_size=16)
+    result = trophic.run(model, values, sample_rate_hz=1000)
+    forecast = np.concatenate([info.forecast[:, 0, 0] for info in result.infos or []])
+    error = np.concatenate([[0.0], forecast[:-1] - values[1:]])
+    return np.where(np.isfinite(error) | ~np.isfinite(values), error, np.inf)
+
+
+ERRORS = {"Network": network_error, "Forecaster": forecaster_error}
+NAMES = ["NaN a tenth", "1e38 once", "1e4 once", "1e4 a tenth", "1e4 1000 in a row", "1e4 at t = 0", "saturated",
+         "stuck", "offset 1e4", "scale 1e-6", "scale 1e6"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("learner", ERRORS)
+def test_the_error_comes_back(learner: str, name: str, figure: Callable[..., None]) -> None:
+    """To 1.05 times that of a clean run in thirty seconds."""
+    end = max(BEFORE, harmed(name, np.zeros(BEFORE + 20_000), BEFORE)[1])
+    judged = slice(end + RECOVERY, end + RECOVERY + WINDOW)
+    clean = stream(judged.stop)
+    values, _ = harmed(name, clean, BEFORE)
+    left = rms(ERRORS[learner](values)[judged]) / FAULTS[name].factor
+    ratio = left / rms(ERRORS[learner](clean)[judged])
+    figure(learner=learner, fault=name, ratio=ratio)
+    assert ratio < 1.05
+
+
+def test_a_spike_is_nobody_s_teacher() -> None:
+    """A value 10,000 deviations off changes no weight, as a missing one would not."""
+    clean = stream(3000)
+    spiked, missing = clean.copy(), clean.copy()
+    spiked[2000], missing[2000] = 1e4, np.nan
+    model = trophic.Network(n_blocks=4, block_size=8)
+    states = [trophic.run(model, values, sample_rate_hz=1000).state for values in (spiked, missing)]
+    assert np.array_equal(states[0].weights, states[1].weights)
+    assert np.array_equal(states[0].readout, states[1].readout)
+
+
+CHANGES: dict[str, Callable[[Values], None]] = {
+    "constant, then alive": lambda x: x.__setitem__(slice(0, 5000), 1 + 1e-6 * x[:5000]),
+    "level for ever": lambda x: x.__setitem__(slice(10_000, None), x[10_000:] + 1e4),
+    "a hundred times as large for ever": lambda x: x.__setitem__(slice(10_000, None), 100 * x[10_000:]),
+    "a ten thousandth for ever": lambda x: x.__setitem__(slice(10_000, None), 1e-4 * x[10_000:]),
+    "another level for five seconds": lambda x: x.__setitem__(slice(10_000, 15_000), 1e4),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_signal_may_become_another(name: str) -> None:
+    """Within 50 s a forecaster is as good for it as one that never knew anything else."""
+    values = stream(65_000)
+    CHANGES[name](values)
+    reference = stream(65_000) * (values[-5000:].std() / stream(65_000)[-5000:].std())
+    ratio = rms(forecaster_error(values)[-5000:]) / rms(forecaster_error(reference)[-5000:])
+    assert ratio < 1.05
