@@ -34,7 +34,7 @@ MODELS = models.public_models()
 
 
 class Life(RuleBasedStateMachine):
-    """Steps, saves, loads and copies in any order, against a twin that is fed the same samples in peace."""
+    """Steps, growth, looks, saves, loads and copies in any order, against a twin fed the same samples in peace."""
 
     name = "Ecology"
 
@@ -58,6 +58,24 @@ class Life(RuleBasedStateMachine):
         chunk = models.chunk(n, self.state.clock.index)
         self.state, _ = self.model.step(self.state, chunk)
         self.model.advance(self.twin, chunk)
+
+    @precondition(lambda self: self.name == "Network")
+    @rule()
+    def grow(self) -> None:
+        """Long enough for new wires."""
+        chunk = models.chunk(3000, self.state.clock.index)
+        self.model.advance(self.state, chunk)
+        for piece in chunk.split([1000, 999]):
+            self.model.advance(self.twin, piece)
+
+    @rule(n=st.integers(1, 60))
+    def freeze(self, n: int) -> None:
+        """What is only looked at stays: a step whose result is thrown away, and a prediction."""
+        before = self.state.copy()
+        self.model.step(self.state, models.chunk(n, self.state.clock.index))
+        if hasattr(self.model, "predict"):
+            self.model.predict(self.state)
+        assert self.state.equals(before)
 
     @rule()
     def save(self) -> None:
@@ -93,6 +111,13 @@ def test_any_order_of_steps_saves_and_loads(name: str, figure: Callable[..., Non
     limits = settings(max_examples=n_runs, stateful_step_count=n_operations, suppress_health_check=list(HealthCheck))
     run_state_machine_as_test(kind, settings=limits)
     figure(runs=n_runs, operations=n_operations, differing_bits=0)
+
+
+def test_growing_grows() -> None:
+    """What `Life.grow` is for: within a run of operations a network has wires that it was not born with."""
+    model: Any = MODELS["Network"]
+    infos = trophic.run(model, models.signal(6000), sample_rate_hz=1000).infos or []
+    assert sum(int(info.n_births.sum()) for info in infos) > 0
 
 
 # ---- kill -9 and go on ----------------------------------------------------------------------------------------
