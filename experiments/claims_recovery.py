@@ -98,6 +98,7 @@ def destroy(state: NetworkState, share: float, rng: np.random.Generator) -> None
     for k in rng.permutation(len(post))[: round(share * len(post))]:
         edges.free(state.net(), post[k], slot[k] + 1)
     state.evidence[:] = 0
+    state.field[:] = 0
     state.since[:] = state.shared["n_map"][0]
 
 

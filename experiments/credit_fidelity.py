@@ -4,10 +4,15 @@ A network whose weights are held still hears one of three signals while its read
 lambda_t = R^T e_t is kept for every sample, so that the exact gradient of what was really lost, sum_t dL_t/dW, follows
 by JAX's reverse mode through the whole stretch (`trophic.instruments.gradients`). What is judged is the temporal and
 structural credit: the maps, for all pairs of blocks, connected or not; the traces, for the weights there are.
+
+Spatial credit is judged by itself: the angle between the feedback weights and the readout's that they stand for, over
+the training of networks that are plastic.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -25,6 +30,14 @@ from trophic.signals.wiring import wiring_task
 BLOCKS, SIZE, WARM, LENGTH, REACH, SAMPLES = 16, 16, 3000, 2000, 80, 12
 TASKS = ("noise", "Mackey-Glass", "wiring")
 LEAKS = (1.0, 0.3)
+ALIGNED_AT = (32, 100, 300, 1000, 3000, 10_000)  # samples
+FEEDBACKS = {
+    "fixed": Network(feedback="fixed"),
+    "learned (default)": Network(),
+    "learned, with a decay of 1e-4": Network(rules=(("feedback_decay", 1e-4),)),
+    "published": Network(feedback="published", rules=(("feedback_rate", 1e-2),)),
+    "symmetric": Network(feedback="symmetric"),
+}
 
 
 class Stretch(NamedTuple):
@@ -37,9 +50,9 @@ class Stretch(NamedTuple):
     slots: np.ndarray
 
 
-def signal(task: str, seed: int) -> tuple[np.ndarray, int]:
-    """Standardised samples (WARM + LENGTH + 1, C) and the number of targets among the columns."""
-    rng, n = np.random.default_rng(seed), WARM + LENGTH + 1
+def signal(task: str, seed: int, n: int = WARM + LENGTH + 1) -> tuple[np.ndarray, int]:
+    """Standardised samples (n, C) and the number of targets among the columns."""
+    rng = np.random.default_rng(seed)
     if task == "wiring":
         made = wiring_task(n, BLOCKS, 4, rng)
         return np.concatenate([made.inputs, made.target], axis=1), 1
@@ -164,6 +177,56 @@ def eligibilities(s: Stretch, seed: int) -> dict[str, tuple[float, float]]:
     return table | {"two random vectors": (correlation(*noise[:, weights]),) * 2}
 
 
+def alignments(kind: str, task: str, seed: int) -> tuple[list[float], float]:
+    """Cosine between feedback and readout weights at the times `ALIGNED_AT`, and the error over the last tenth."""
+    values, n_targets = signal(task, seed, ALIGNED_AT[-1])
+    model = dataclasses.replace(
+        FEEDBACKS[kind], n_inputs=values.shape[1] - n_targets, n_targets=n_targets, n_blocks=BLOCKS, block_size=SIZE,
+        wiring="own" if n_targets else "all",
+    )  # fmt: skip
+    state, cosines, errors = model.init(seed), [], np.zeros(0)
+    for first, last in itertools.pairwise((0, *ALIGNED_AT)):
+        info = model.advance(state, Chunk(values[first:last], first_sample=first, sample_period_s=1.0))
+        readout = state.readout[:, : state.feedback.shape[1]].astype(float)
+        used = readout if kind == "symmetric" else state.feedback.astype(float)
+        cosines.append(cosine(used, readout))
+        errors = np.append(errors, info.error[:, 0])
+    tail = values[-ALIGNED_AT[-1] // 10 :, -1]
+    return cosines, page.nrmse(tail + errors[-len(tail) :], tail)
+
+
+def alignment_lines() -> list[str]:
+    """The table and the figure of the angles."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, len(TASKS), figsize=(10, 3), sharey=True, layout="constrained")
+    lines = ["## Feedback: its angle with the readout", ""]
+    lines += [
+        "Cosine between F and R over training, of plastic networks with the default rules; F begins at random,",
+        "R at zero.",
+        "",
+    ]
+    for axis, task in zip(axes, TASKS):
+        rows = []
+        for kind in FEEDBACKS:
+            cosines, errors = zip(*(alignments(kind, task, seed) for seed in page.SEEDS), strict=True)
+            columns = np.array(cosines).T
+            rows.append(
+                [kind, *(f"{c.mean():.2f} ({c.min():.2f}..{c.max():.2f})" for c in columns), page.spread(errors)]
+            )
+            degrees = np.degrees(np.arccos(np.clip(columns, -1, 1)))
+            axis.plot(ALIGNED_AT, degrees.mean(axis=1), marker=".", label=kind)
+            axis.fill_between(ALIGNED_AT, degrees.min(axis=1), degrees.max(axis=1), alpha=0.15)
+            print(task, " | ".join(rows[-1]), flush=True)
+        axis.set(title=task, xscale="log", xlabel="samples")
+        lines += [f"{task}:", "", *page.table(["feedback", *(f"{t:,}" for t in ALIGNED_AT), "NRMSE"], rows)]
+    axes[0].set(ylabel="angle (degrees)", ylim=(0, 100))
+    axes[0].legend(fontsize=7)
+    figure.savefig(page.RESULTS / "credit_fidelity.png", dpi=110)
+    plt.close(figure)
+    return [*lines, "![angle between feedback and readout](credit_fidelity.png)", ""]
+
+
 def main() -> None:
     lines = [
         f"{BLOCKS} blocks of {SIZE}, two random edges a row, weights held still; {WARM} samples for the readout",
@@ -190,6 +253,7 @@ def main() -> None:
                 for kind in of_traces["noise"][0]
             ]
             lines += [f"Traces, Pearson over the weights there are, {title}:", "", *page.table(["trace", *TASKS], rows)]
+    lines += alignment_lines()
     lines += [
         "The cosine of block norms, by which such maps have been judged, compares vectors of positive numbers: two",
         "random ones reach .99. The cosine of the gradients themselves has no such floor.",

@@ -21,6 +21,7 @@ PLAIN = {"map": "none", "structure": "none"}
 RULES = {
     "default: block-RLS, feedback learned without transport, signed map": Network(),
     "RFLO eligibilities of leaky neurons": Network(trace="rflo", rules=(("leak", 0.5),), **PLAIN),
+    "exact forward mode (oracle)": Network(trace="exact", feedback="symmetric", rules=(("leak", 0.5),), **PLAIN),
     "NLMS readout, fixed random feedback": Network(readout="nlms", feedback="fixed", **PLAIN),
     "full RLS readout": Network(readout="rls", **PLAIN),
     "symmetric feedback (control)": Network(feedback="symmetric", **PLAIN),
@@ -30,8 +31,9 @@ RULES = {
 NAMES = {
     "output": "error", "channels.scaled": "error", "heads.error_power": "gate", "heads.target_power": "gate",
     "x_old": "x(t-1)", "features": "x", "edges.square": "own rms", "blocks.plastic": "kappa", "precision": "P",
-    "waiting": "P", "relax": "P", "buffer": "own sketches", "sketches": "own sketches", "feedback": "F", "readout": "R",
-    "scouts": "F of the map", "weights": "W", "heard": "v", "echo": "h", "evidence": "S", "utility": "U",
+    "waiting": "P", "image": "P", "relax": "P", "influence": "dx/dW", "buffer": "own sketches",
+    "middle": "own sketches", "sketches": "own sketches", "feedback": "F", "readout": "R",
+    "scouts": "F of the map", "weights": "W", "sent": "v", "echo": "h", "evidence": "S", "field": "S", "utility": "U",
 }  # fmt: skip
 
 

@@ -23,7 +23,10 @@ VARIANTS = {
     "leaky": Network(**SMALL, trace="rflo", protection="shares", rules=(("leak", 0.5), ("noise", 0.01))),
     "ahead": Network(**SMALL, readout="rls", horizons=(1, 4)),
     "gated": Network(n_blocks=6, block_size=5, structure="gated", n_candidates=3, feedback="symmetric"),
+    "ghosts": Network(**SMALL, protection="ghosts"),
+    "exact": Network(**SMALL, trace="exact", feedback="symmetric", rules=(("leak", 0.5),)),
     "accelerated": Network(**SMALL, engine="accelerated"),
+    "accelerated ghosts": Network(**SMALL, engine="accelerated", protection="ghosts"),
 }
 
 

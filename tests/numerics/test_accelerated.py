@@ -68,6 +68,16 @@ CASES = {
         unlabelled(),
         False,
     ),
+    "ghosts of silent heads": (
+        Network(n_targets=2, protection="ghosts", rules=(*BUSY, ("leak", 0.8), ("noise", 0.01)), **TASK),
+        labelled(2),
+        True,
+    ),
+    "exact credit": (
+        Network(n_targets=1, trace="exact", feedback="symmetric", rules=(*BUSY, ("leak", 0.6)), **TASK),
+        labelled(),
+        True,
+    ),
     "published": (Network.published(n_targets=1, rules=(("warm_up", 128.0),), **TASK), labelled(), True),
     "code": (Network.published("code", **SMALL), unlabelled(), False),
 }  # fmt: skip

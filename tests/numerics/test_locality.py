@@ -53,6 +53,14 @@ def test_full_least_squares_is_not_local_and_symmetric_feedback_transports_weigh
     assert "feedback" not in found  # it does not change
 
 
+def test_exact_credit_is_not_local() -> None:
+    found = certificate(Network(trace="exact", feedback="fixed", readout="nlms", map="none", structure="none"))
+    assert found[BETWEEN].n_scalars > SIZE  # every neuron's influence and credit
+    assert not found[BETWEEN].local
+    assert not found[INSIDE].local
+    assert found["readout"].local
+
+
 def test_published_rules_share_norms() -> None:
     found = certificate(Network.published())
     assert all(d.local for d in found.values())

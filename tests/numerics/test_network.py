@@ -9,7 +9,7 @@ import pytest
 
 from trophic.network.layout import CREDIT, FEEDBACK, TRACE, X
 from trophic.network.model import Network, NetworkState
-from trophic.network.readout import ridge
+from trophic.network.readout import raised_root, ridge
 from trophic.network.trophic_map import pair_evidence
 from trophic.runtime.contract import Chunk
 from trophic.signals.wiring import wiring_task
@@ -283,7 +283,8 @@ def test_a_bad_sample_changes_no_weight_and_time_goes_on() -> None:
 
 def test_several_horizons() -> None:
     x = np.sin(0.2 * np.arange(3000))
-    model = Network(n_blocks=4, block_size=8, horizons=(1, 4), plasticity="none", **ACCURATE)
+    still: dict[str, Any] = {"plasticity": "none", "structure": "none"}
+    model = Network(n_blocks=4, block_size=8, horizons=(1, 4), **still, **ACCURATE)
     state = model.init(0)
     info = model.advance(state, chunk(x))
     late = info.prediction[2000:, 0] - x[2000:, None]
@@ -302,9 +303,38 @@ def test_readout_stays_sound_in_single_precision(readout: str, signal: str) -> N
     state = model.init(0)
     info = model.advance(state, chunk(x))
     assert all(np.isfinite(a).all() for k, a in state.arrays().items() if a.dtype.kind == "f" and "time" not in k)
-    p = np.tril(state.precision) + np.swapaxes(np.tril(state.precision, -1), 1, 2)
-    assert np.linalg.eigvalsh(p.astype(float)).min() > -1e-4 * p.max()
+    p = state.precision.astype(float)
+    if readout == "block_rls":  # T of P = T^T T: definite while no singular value is zero
+        values = np.linalg.svd(p, compute_uv=False)
+        assert (values > 1e-4 * values.max()).all()
+    else:
+        p = np.tril(p) + np.swapaxes(np.tril(p, -1), 1, 2)
+        assert np.linalg.eigvalsh(p).min() > -1e-4 * p.max()
     assert np.std(info.error[-1000:]) < (1e-3 if signal == "constant" else 1.3)
+
+
+def test_a_birth_adds_to_the_root_what_it_adds_to_p() -> None:
+    rng = np.random.default_rng(0)
+    root = rng.standard_normal((7, 7))
+    wanted = root.T @ root + 0.1 * np.eye(7)
+    raised_root(root, 0.1, np.empty((7, 7)))
+    assert np.allclose(root.T @ root, wanted, rtol=1e-12, atol=1e-12)
+    assert np.array_equal(root, np.triu(root))
+
+
+def test_learned_feedback_begins_at_random_and_turns_towards_the_readout() -> None:
+    """F - R stays what F began with, whatever the units do: no weight is transported, and the angle closes."""
+    model = Network(n_blocks=4, block_size=8, map="none", structure="none", precision="float64")
+    x = 1e4 + 300 * (np.sin(0.3 * np.arange(3000)) + np.random.default_rng(0).standard_normal(3000))
+    state = model.init(0)
+    first = state.feedback.copy()
+    for start, end in ((0, 20), (20, 200), (200, 1000), (1000, 3000)):
+        model.advance(state, chunk(x[start:end], start))
+        assert np.allclose(state.feedback - state.readout[:, :32], first, rtol=0, atol=1e-9)
+    readout = state.readout[0, :32]
+    cosine = readout @ state.feedback[0] / np.linalg.norm(readout) / np.linalg.norm(state.feedback[0])
+    assert abs(np.linalg.norm(first) - 0.3) < 0.15
+    assert cosine > 0.9
 
 
 def test_fit_is_ridge_on_the_features() -> None:

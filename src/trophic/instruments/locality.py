@@ -43,15 +43,16 @@ SIZE, BLOCKS = 8, 5
 FEW = 3  # shared numbers of a network with one head, at most: its error, a norm and a gate
 # arrays by the axis that counts blocks, or neurons in the order of blocks
 OF_BLOCKS = {
-    0: ("weights", "eligibility", "heard", "echo", "utility", "evidence", "directions", "input_weights"),
+    0: ("weights", "eligibility", "sent", "echo", "utility", "evidence", "field", "middle", "directions",
+        "input_weights"),
     1: ("sketches", "moments", "whiteners", "shares"),
     2: ("buffer",),
 }  # fmt: skip
 RECORDS_OF_BLOCKS = ("edges.", "blocks.", "trials.")
 OF_NEURONS = {
     0: ("x", "x_old", "slope", "trace", "feedback_signal", "credit", "scout", "bias", "activity", "features", "gain",
-        "waiting"),
-    1: ("readout", "feedback", "scouts"),
+        "waiting", "image", "influence"),
+    1: ("readout", "feedback", "first_feedback", "scouts"),
     2: ("past",),
 }  # fmt: skip
 LEARNED = {  # what is learned, where it lies, and whether PRE is at that synapse
@@ -62,6 +63,7 @@ LEARNED = {  # what is learned, where it lies, and whether PRE is at that synaps
     "readout": ("readout", np.s_[:, :SIZE], False),
     "readout's P": ("precision", np.s_[0, :SIZE, :SIZE], False),
     "trophic map": ("evidence", np.s_[POST, PRE], True),
+    "published trophic map": ("field", np.s_[POST, PRE], True),
     "utility of an edge": ("utility", np.s_[POST, 1], True),
 }
 
@@ -203,7 +205,7 @@ def _in_the_middle(model: Network, seed: int) -> tuple[Network, Any]:
     from trophic.network.layout import NEURON_ROWS, SLOPE, X
 
     model = dataclasses.replace(
-        model, n_inputs=1, n_targets=0, n_blocks=BLOCKS, block_size=SIZE, n_slots=2, n_candidates=0, horizons=(1,),
+        model, n_inputs=1, n_targets=0, n_blocks=BLOCKS, block_size=SIZE, n_slots=1, n_candidates=0, horizons=(1,),
         wiring="all", precision="float64",
     )  # fmt: skip
     state = model.init(seed)

@@ -3,9 +3,9 @@
 Spatial: L = F^T e for a readout error e = R z - y, and d = L g with the slope g = dx/dp.
     fixed      F random and constant (feedback alignment, Lillicrap et al. 2016)
     learned    F gets the increments that R gets, both from pre and post alone: no weight transport (Kolen and Pollack
-               1994). Their decay, which would remove the difference that F and R began with, is off by default: that
-               difference is small, and the decay keeps an ill-conditioned readout from converging (Mackey-Glass: error
-               .044 with a decay of 1e-5, .0009 without)
+               1994). F begins at random, R at zero, so that they differ by what F began with, and F turns towards R as
+               R grows. Their decay, which would remove the difference for good, is off by default: it keeps an
+               ill-conditioned readout from converging (Mackey-Glass: error .044 with a decay of 1e-5, .0009 without)
     symmetric  F = R, a control that needs weight transport
     published  dF = -eta_fb (F e - R^T e) e^T, equations (10) and (22) of arXiv 2510.17916; needs R at the feedback
                synapse, so it transports weights too. eta_fb is held below 1/||e||^2, where a step overshoots
@@ -18,6 +18,8 @@ Temporal: a trace of each sender.
     matched         xbar <- (1 - a) xbar + x(t-1): the memory of the receiving neuron itself
     rflo            the same within the eligibility  eps_lm <- (1 - a) eps_lm + g_l x_m(t-1)  (Murray 2019, Bellec
                     et al. 2020); with a = 1 it is g_l xbar_m and needs no memory per weight
+    exact           every weight's influence on every neuron, for few neurons, as an oracle: `exact`; the map's traces
+                    are matched
     published       tau_elig e' = -e + (1 - a_fast) x, tau_elig = 10 tau_fast, equation (18)
     published_code  e <- e^(-1/30) e + (1 - e^(-1/3)) x, which the paper's public code runs
 """
@@ -95,6 +97,23 @@ def assign(net, choice):
     else:
         for k in range(n):
             neurons[SCOUT, k] = neurons[CREDIT, k]
+
+
+@inlined
+def restart_feedback(net):
+    """Feedback that is learned begins again, as the readout does."""
+    for h in range(net.first_feedback.shape[0]):
+        for k in range(net.feedback.shape[1]):
+            net.feedback[h, k] = net.first_feedback[h, k]
+
+
+@inlined
+def rescale_feedback(net, h, ratio):
+    """What feedback has learned follows its row of R, which has changed by ``ratio``; what it began with stays."""
+    if h < net.first_feedback.shape[0]:
+        for k in range(net.feedback.shape[1]):
+            first = net.first_feedback[h, k]
+            net.feedback[h, k] = first + ratio * (net.feedback[h, k] - first)
 
 
 @native

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 from trophic.engines.native import inlined, native
+from trophic.network.exact import forget_edge
+from trophic.network.readout import raise_prior
 from trophic.network.trophic_map import forget
 
 
@@ -40,6 +42,8 @@ def free(net, j, s):
     edge.evidence = 0.0
     if net.eligibility.shape[0] > 0:
         net.eligibility[j, s] = 0
+    if net.influence.shape[0] > 0:
+        forget_edge(net, j, s)
 
 
 @native
@@ -67,11 +71,7 @@ def occupy(net, j, s, i, evidence, rules):
     net.edges[j, s].born = net.shared[0].step
     net.edges[j, s].evidence = evidence
     net.shared[0].births += 1
-    size = net.weights.shape[2]
-    n_parts, part = net.precision.shape[0], net.precision.shape[1]
-    for k in range(j * size, (j + 1) * size if n_parts > 0 else 0):
-        q = k // part
-        net.precision[q, k - q * part, k - q * part] += net.precision.dtype.type(rules.birth_prior)
+    raise_prior(net, j, rules)
 
 
 @native

@@ -13,6 +13,7 @@ from trophic.network import (
     credit,
     dynamics,
     edges,
+    exact,
     homeostasis,
     plasticity,
     protection,
@@ -137,6 +138,8 @@ def step(good, inputs, net, choice, rules):
         inputs[c] = min(clip, max(-clip, u))
     dynamics.forward(inputs, net, choice, rules)
     credit.trace(net, choice, rules)
+    if net.influence.shape[0] > 0:
+        exact.advance(net, rules)
     readout.predict(net)
     issue(net, choice)
 

@@ -15,7 +15,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "readout": ("nlms", "block_rls", "rls"),
     "feedback": ("fixed", "learned", "symmetric", "published"),
     "scouting": ("feedback", "random"),
-    "trace": ("published", "published_code", "matched", "rflo"),
+    "trace": ("published", "published_code", "matched", "rflo", "exact"),
     "map": ("none", "published", "published_code", "signed"),
     "plasticity": ("none", "published", "published_code", "gated"),
     "structure": ("none", "published", "gated", "confirmed"),
@@ -26,7 +26,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 NLMS, BLOCK_RLS, RLS = range(3)
 FIXED, LEARNED, SYMMETRIC, PUBLISHED_FEEDBACK = range(4)
 BY_FEEDBACK, BY_RANDOM = range(2)
-PUBLISHED_TRACE, CODE_TRACE, MATCHED, RFLO = range(4)
+PUBLISHED_TRACE, CODE_TRACE, MATCHED, RFLO, EXACT = range(5)
 NO_MAP, PUBLISHED_MAP, CODE_MAP, SIGNED_MAP = range(4)
 NO_PLASTICITY, HEBB_OJA, HEBB_OJA_CODE, GATED_PLASTICITY = range(4)
 NO_STRUCTURE, PUBLISHED_STRUCTURE, GATED, CONFIRMED = range(4)
@@ -162,6 +162,7 @@ class Net(NamedTuple):
     slots: NDArray[np.int64]  # (B, S) sending block; -1 free
     weights: NDArray[np.floating]  # (B, S, l_pre, l_post)
     eligibility: NDArray[np.floating]  # the same, for leaky RFLO; (0, S, l, l) otherwise
+    influence: NDArray[np.floating]  # (N, B S l^2) dx/dW for exact credit; (0, B S l^2) otherwise
     edges: NDArray[np.void]  # (B, S) EDGE
     echo: NDArray[np.floating]  # (B, S, 2, l) contribution v of an edge and its trace h
     utility: NDArray[np.float64]  # (B, S, H)
@@ -172,9 +173,10 @@ class Net(NamedTuple):
     features: NDArray[np.floating]  # (D,) z = [x; u; 1; 0..]
     readout: NDArray[np.floating]  # (H horizons, D)
     feedback: NDArray[np.floating]  # (H, N)
+    first_feedback: NDArray[np.floating]  # (H, N) with which feedback that is learned began; (0, N) otherwise
     scouts: NDArray[np.floating]  # (H, N) fixed random feedback for the map; (0, N) if it uses the other
-    precision: NDArray[np.floating]  # (Q, m, m) P of the readout
-    gain: NDArray[np.floating]  # (2, D) k = P z, and w = k/sqrt(D) of the update of P that waits
+    precision: NDArray[np.floating]  # (Q, m, m) of the readout: T with P = T^T T (block-RLS), or P (RLS)
+    gain: NDArray[np.floating]  # (3, D) k = P z; of the update that waits: c k and f = T z (block-RLS), k/sqrt(D) (RLS)
     relax: NDArray[np.float64]  # (Q,) 1/lambda, or 1 where P is as large as its prior
     heads: NDArray[np.void]  # (H,) HEAD
     output: NDArray[np.floating]  # (H horizons,) R z
@@ -183,13 +185,16 @@ class Net(NamedTuple):
     ghosts: NDArray[np.floating]  # (H, 2, N) x now and before, without the edges born since a head fell silent
     sketches: NDArray[np.floating]  # (2, B, l, RANK) of credit and of trace
     spare: NDArray[np.floating]  # (l, l) room for one block's change
+    pushed: NDArray[np.floating]  # room for the next influence
     candidates: NDArray[np.int64]  # (B, C) sending block
     salient: NDArray[np.int64]  # (min(C, 32),) the most salient blocks
     since: NDArray[np.int64]  # (B, C) step at which its evidence begins
     work: NDArray[np.float64]  # (2 RANK, RANK) room for products
+    middle: NDArray[np.floating]  # (B, RANK) running mean of the sketched traces
     moments: NDArray[np.float64]  # (2, B, RANK, RANK) second moments of the sketches
     whiteners: NDArray[np.floating]  # the same shape, inverses of their Cholesky factors
-    evidence: NDArray[np.floating]  # (B, C, RANK, RANK) signed sums; (B, B, 1, 1) for the published maps
+    evidence: NDArray[np.floating]  # (B, C, RANK, RANK) signed sums; (B, 0, RANK, RANK) for the published maps
+    field: NDArray[np.float64]  # (B, B) published map; (0, 0) for the others
     buffer: NDArray[np.floating]  # (BATCH, 2, B, RANK) sketches that wait
     trials: NDArray[np.void]  # (B, TRIALS) TRIAL
     directions: NDArray[np.floating]  # (B, TRIALS, RANK, RANK)

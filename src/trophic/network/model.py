@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from trophic.network import kernel, published, topology
+from trophic.network import exact, kernel, published, topology
 from trophic.network.intake import admit_rows
 from trophic.network.layout import ACTIVITY, BATCH, BIAS, CHOICE, CHOICES, RULE_TABLE, RULES, SLOPE
 from trophic.network.readout import ridge
@@ -161,12 +161,23 @@ class Network(Model[NetworkState, NetworkInfo]):
             raise ValueError(f"structure={self.structure!r} needs map='signed', got {self.map!r}")
         if self.structure == "published" and self.map not in ("published", "published_code"):
             raise ValueError(f"structure='published' needs map='published' or 'published_code', got {self.map!r}")
-        if self.protection == "ghosts" and self.engine != "native":
-            raise ValueError(f"engine must be 'native' with protection='ghosts', got {self.engine!r}")
+        if self.trace == "exact":
+            self._check_exact()
         if self.n_candidates > self.n_blocks:
             raise ValueError(f"n_candidates must be in 0..n_blocks = {self.n_blocks}, got {self.n_candidates}")
         if self.n_candidates and self.map != "signed":
             raise ValueError(f"n_candidates must be 0 with map={self.map!r}, which watches all pairs")
+
+    def _check_exact(self) -> None:
+        if self.plasticity not in ("none", "gated"):
+            raise ValueError(f"plasticity must be 'gated' or 'none' with trace='exact', got {self.plasticity!r}")
+        n = self.n_blocks * self.block_size
+        n_numbers = n * n * (1 + self.n_slots) * self.block_size
+        if n_numbers > exact.LIMIT:
+            raise ValueError(
+                f"trace='exact' keeps (n_blocks block_size)^2 (1 + n_slots) block_size numbers, at most {exact.LIMIT}, "
+                f"got {n_numbers}; take fewer or smaller blocks, fewer slots, or trace='rflo'"
+            )
 
     def _check_rules(self) -> None:
         check_names(self.rules, RULE_TABLE)
@@ -258,8 +269,8 @@ class Network(Model[NetworkState, NetworkInfo]):
         away = np.setdiff1d(np.arange(self.n_blocks), state.slots[0])
         altered.feedback.reshape(len(state.feedback), self.n_blocks, size)[:, away] += 1
         altered.scouts.reshape(len(state.scouts), self.n_blocks, size)[:, away] += 1
-        for array in (altered.evidence, altered.utility, altered.trials["sum"]):
-            array[away] += 1
+        for array in (altered.evidence, altered.field, altered.utility, altered.trials["sum"]):
+            array[away[: len(array)]] += 1
         if not self.n_targets:  # with targets the forward step comes first, and these enter the error through it
             neurons = altered.neurons.reshape(len(state.neurons), self.n_blocks, size)
             neurons[SLOPE : ACTIVITY + 1, away] += 1

@@ -2,10 +2,10 @@
 
 gated (RFLO or e-prop with a gate and a norm; ours)
     dW_j,i = -kappa_j gamma eta d_j tr_i^T/rms,    clipped at 3 rms
-    d = L g credit, tr trace (or the eligibility of leaky neurons), rms the running root mean square of the norm of
-    d_j tr_i^T, gamma the part of the target's power that is still error, kappa the protection of the row. Every block
-    moves by about eta per step while there is something to learn. No self-weights. The change is applied by the next
-    forward step.
+    d = L g credit, tr trace (for leaky neurons an eligibility, for exact credit the gradient itself, take the place of
+    d tr^T), rms the running root mean square of the norm of d_j tr_i^T, gamma the part of the target's power that is
+    still error, kappa the protection of the row. Every block moves by about eta per step while there is something to
+    learn. No self-weights. The change is applied by the next forward step.
 
 published (gated Hebb-Oja, equations (23) and (27) of arXiv 2510.17916), as printed
     dW_ij = tanh(E_j) (eta_h e_i e_j + eta_o x_i (x_j - x_i W_ij)) - eta_d W_ij,    E_j = d_j (1 - x_j^2) of neuron j
@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 
 from trophic.engines.native import inlined, native, vectorised
+from trophic.network import exact
 from trophic.network.layout import CREDIT, FEEDBACK, GATED_PLASTICITY, HEBB_OJA, HEBB_OJA_CODE, SLOPE, TRACE, X_OLD, X
 from trophic.network.protection import last_silence
 
@@ -44,6 +45,14 @@ def collect(eligibility, sender, slope, credit_by_slope, rest):
             eligibility[m, k] = e
             total += (e * credit_by_slope[k]) ** 2
     return total
+
+
+@vectorised
+def descend(weights, gradient, scale):
+    """W <- W - scale dL/dW."""
+    for m in range(weights.shape[0]):
+        for k in range(weights.shape[1]):
+            weights[m, k] -= scale * gradient[m, k]
 
 
 @vectorised
@@ -84,6 +93,10 @@ def gated(net, rules):
                 continue
             edge = net.edges[j, s]
             amount = free if edge.born > last else free * net.blocks[j].plastic
+            if net.influence.shape[0] > 0:
+                scale = change_scale(edge, exact.gradient(net, j, s), amount, rules)
+                descend(net.weights[j, s], net.spare, real(scale))
+                continue
             if not leaky:
                 square = power * float(squared_norm(neurons[TRACE], i * size, size))
                 edge.scale = change_scale(edge, square, amount, rules)

@@ -6,12 +6,19 @@
     rls         the same with one P over all features: exact least squares, not local
     ridge       offline: R = Y^T Z (Z^T Z + alpha I)^-1
 
-P is kept sound for streams without end in three ways. The downdate is w w^T with w = k/sqrt(D), which is the same
-number on both sides of the diagonal, so P stays symmetric to the bit (the full P is kept as one triangle). Where the
-mean of its diagonal has grown to 100 times the prior, P is no longer divided by lambda: without excitation it stays
-there instead of winding up. And a block whose z^T P z has become negative by rounding starts again from the prior.
+P is kept sound for streams without end. Block-RLS keeps a root of it, P_q = T_q^T T_q, and moves that (Potter 1963):
+
+    f = T z,   k = T^T f,   T <- (T - c f k^T)/sqrt(lambda),   c = 1/(D (1 + sqrt(1 - |f|^2/D)))
+
+which is the same downdate. Whatever is rounded, P stays symmetric and cannot become indefinite, in single precision
+too: T has the root of its condition. RLS keeps one triangle of P, and its downdate is w w^T with w = k/sqrt(D), the
+same number on both sides of the diagonal. Where the mean of the diagonal of P has grown to 100 times the prior, P is
+no longer divided by lambda: without excitation it stays there instead of winding up. And where z^T P z is negative by
+rounding, P starts again from the prior.
 
 The update of P that sample t asks for is applied when sample t + 1 multiplies P: one pass over memory, not two.
+
+J. E. Potter, New statistical formulas, Space Guidance Analysis Memo 40, MIT Instrumentation Laboratory (1963).
 """
 
 from __future__ import annotations
@@ -80,6 +87,28 @@ def square_pass(p, z, w, k, relax):
 
 
 @vectorised
+def root_pass(root, z, down, f, k, relax):
+    """T <- (T - f c k^T) relax with c k = ``down``, then f = T z and k = T^T f; returns the trace of P, |T|^2."""
+    size = k.shape[0]
+    for m in range(size):
+        k[m] = 0
+    trace = z[0] * 0
+    for i in range(size):
+        row = root[i]
+        fi = f[i]
+        total = z[0] * 0
+        for m in range(size):
+            v = (row[m] - fi * down[m]) * relax
+            row[m] = v
+            total += v * z[m]
+            trace += v * v
+        f[i] = total
+        for m in range(size):
+            k[m] += row[m] * total
+    return trace
+
+
+@vectorised
 def row_pass(row, z, w, k, i, relax):
     """Row i of the lower triangle: P_im <- (P_im - w_i w_m) relax, k_m += P_im z_i; returns sum P_im z_m (m < i)."""
     wi = w[i]
@@ -114,9 +143,56 @@ def restart(net, q, rules):
     size = net.precision.shape[1]
     net.precision[q] = 0
     for i in range(size):
-        net.precision[q, i, i] = rules.prior
-    net.gain[1, q * size : (q + 1) * size] = 0
+        net.precision[q, i, i] = rules.prior if net.precision.shape[0] == 1 else math.sqrt(rules.prior)
+    net.gain[1:, q * size : (q + 1) * size] = 0
     net.relax[q] = 1.0
+
+
+@native
+def raise_prior(net, j, rules):
+    """P of the features of block j gains ``birth_prior`` on its diagonal: there is something new to be learned."""
+    size = net.weights.shape[2]
+    extra = rules.birth_prior
+    if net.precision.shape[0] == 1:
+        for i in range(j * size, (j + 1) * size):
+            net.precision[0, i, i] += net.precision.dtype.type(extra)
+    elif net.precision.shape[0] > 1:
+        apply_waiting(net, j)
+        raised_root(net.precision[j], extra, net.spare)
+
+
+@native
+def apply_waiting(net, q):
+    """The update of T_q that waits."""
+    real = net.neurons.dtype.type
+    size = net.precision.shape[1]
+    part = slice(q * size, (q + 1) * size)
+    down, f = net.gain[1, part], net.gain[2, part]
+    relax = real(math.sqrt(net.relax[q]))
+    for i in range(size):
+        for m in range(size):
+            net.precision[q, i, m] = (net.precision[q, i, m] - f[i] * down[m]) * relax
+    net.gain[1:, part] = 0
+    net.relax[q] = 1.0
+
+
+@native
+def raised_root(root, extra, room):
+    """The root of T^T T + extra I, by Cholesky's decomposition: T <- U with U upper triangular."""
+    size = root.shape[0]
+    for i in range(size):
+        for m in range(i, size):
+            total = extra if i == m else 0.0
+            for k in range(size):
+                total += float(root[k, i]) * float(root[k, m])
+            room[i, m] = total
+    root[:] = 0
+    for i in range(size):
+        for m in range(i, size):
+            total = float(room[i, m])
+            for k in range(i):
+                total -= float(root[k, i]) * float(root[k, m])
+            root[i, m] = math.sqrt(max(total, 1e-12)) if i == m else total / float(root[i, i])
 
 
 @native
@@ -128,25 +204,41 @@ def restart_all(net, rules):
 
 
 @inlined
-def block_gain(net, q, choice, rules):
+def part_gain(net, q, choice, rules):
     """k_q = P_q z_q; returns z_q^T k_q."""
     real = net.neurons.dtype.type
     size = net.precision.shape[1]
     part = slice(q * size, (q + 1) * size)
-    z, k, w = net.features[part], net.gain[0, part], net.gain[1, part]
+    z, k, w, f = net.features[part], net.gain[0, part], net.gain[1, part], net.gain[2, part]
     if choice.readout == RLS:
         trace = triangle_pass(net.precision[q], z, w, k, real(net.relax[q]))
+        power = float(dot(z, k, size))
     else:
-        trace = square_pass(net.precision[q], z, w, k, real(net.relax[q]))
-    power = float(dot(z, k, size))
+        trace = root_pass(net.precision[q], z, w, f, k, real(math.sqrt(net.relax[q])))
+        power = float(dot(f, f, size))
     if not power >= 0.0:
         restart(net, q, rules)
         for i in range(size):
             k[i] = z[i] * real(rules.prior)
+            f[i] = z[i] * real(math.sqrt(rules.prior))
         power = float(dot(z, k, size))
         trace = real(0.0)
     net.relax[q] = 1.0 if trace > size * rules.prior * rules.prior_cap else 1.0 / rules.forgetting
     return power
+
+
+@inlined
+def put_off(net, choice, spread):
+    """What the next sample is to apply to T (or P), now that D is known."""
+    real = net.neurons.dtype.type
+    size = net.precision.shape[1]
+    for q in range(net.precision.shape[0]):
+        factor = 1.0 / math.sqrt(spread)
+        if choice.readout == BLOCK_RLS:
+            f = net.gain[2, q * size : (q + 1) * size]
+            factor = 1.0 / (spread * (1.0 + math.sqrt(1.0 - float(dot(f, f, size)) / spread)))
+        for k in range(q * size, (q + 1) * size):
+            net.gain[1, k] = net.gain[0, k] * real(factor)
 
 
 @inlined
@@ -157,10 +249,8 @@ def find_gain(net, choice, rules):
     if choice.readout == BLOCK_RLS or choice.readout == RLS:
         spread = rules.forgetting
         for q in range(net.precision.shape[0]):
-            spread += block_gain(net, q, choice, rules)
-        shrink = real(1.0 / math.sqrt(spread))
-        for k in range(n):
-            net.gain[1, k] = net.gain[0, k] * shrink
+            spread += part_gain(net, q, choice, rules)
+        put_off(net, choice, spread)
     else:
         spread = 1e-12 + float(dot(net.features, net.features, n))
         rate = real(rules.nlms_rate)

@@ -18,8 +18,8 @@ from __future__ import annotations
 import math
 
 from trophic.engines.native import inlined, native
-from trophic.network import readout
-from trophic.network.layout import FIXED, X
+from trophic.network import credit, readout
+from trophic.network.layout import X
 
 SETTLE = 16  # samples of a channel before its unit is worth anything
 SPOILT = 30.0  # deviation of all that was heard at first, over that of its second half, that only a fault explains
@@ -105,6 +105,7 @@ def move_unit(c, net, choice):
     if channel.n <= SETTLE:  # units that may have been absurd have taught nothing
         if head >= 0:
             net.readout[head::n_heads] = 0
+            credit.rescale_feedback(net, head, real(0.0))
         if c < n_inputs:
             net.readout[:, n + c] = 0
         return c < n_inputs
@@ -114,9 +115,7 @@ def move_unit(c, net, choice):
             for q in range(row.shape[0]):
                 row[q] *= real(ratio)
             row[bias] += real(shift)
-        if choice.feedback != FIXED:  # what is learned follows the readout
-            for q in range(n):
-                net.feedback[head, q] *= real(ratio)
+        credit.rescale_feedback(net, head, real(ratio))
     if c < n_inputs:
         for h in range(net.readout.shape[0]):
             net.readout[h, bias] -= real(net.readout[h, n + c] * shift / ratio)
@@ -142,6 +141,8 @@ def take_in(row, good, net, choice, rules):
         channel.scaled = (row[c] - channel.origin) / channel.unit
     if moved:
         readout.restart_all(net, rules)
+        credit.restart_feedback(net)
         net.neurons[X] = 0  # the transient from rest shows the readout directions that the attractor hardly visits
         net.past[:] = 0
+        net.influence[:] = 0
         readout.predict(net)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from trophic.network.model import Network
 
 Arrays = dict[str, NDArray[Any]]
+_fields_of_net = operator.attrgetter(*Net._fields)
 
 
 @dataclass
@@ -41,6 +43,7 @@ class NetworkState(State):
     slots: NDArray[np.int64]
     weights: NDArray[np.floating]
     eligibility: NDArray[np.floating]
+    influence: NDArray[np.floating]
     edges: NDArray[np.void]
     echo: NDArray[np.floating]
     utility: NDArray[np.float64]
@@ -51,6 +54,7 @@ class NetworkState(State):
     features: NDArray[np.floating]
     readout: NDArray[np.floating]
     feedback: NDArray[np.floating]
+    first_feedback: NDArray[np.floating]
     scouts: NDArray[np.floating]
     precision: NDArray[np.floating]
     gain: NDArray[np.floating]
@@ -62,13 +66,16 @@ class NetworkState(State):
     ghosts: NDArray[np.floating]
     sketches: NDArray[np.floating]
     spare: NDArray[np.floating]
+    pushed: NDArray[np.floating]
     candidates: NDArray[np.int64]
     salient: NDArray[np.int64]
     since: NDArray[np.int64]
     work: NDArray[np.float64]
+    middle: NDArray[np.floating]
     moments: NDArray[np.float64]
     whiteners: NDArray[np.floating]
     evidence: NDArray[np.floating]
+    field: NDArray[np.float64]
     buffer: NDArray[np.floating]
     trials: NDArray[np.void]
     directions: NDArray[np.floating]
@@ -80,7 +87,7 @@ class NetworkState(State):
 
     def net(self) -> Net:
         """The arrays as the kernels take them."""
-        return Net(*[getattr(self, name) for name in Net._fields])
+        return Net._make(_fields_of_net(self))
 
 
 def new_state(model: Network, constants: np.void, seed: int) -> NetworkState:
@@ -122,10 +129,12 @@ def _wires(model: Network, constants: np.void, rng: np.random.Generator) -> Arra
     blocks = np.zeros(b, dtype=BLOCK)
     blocks["plastic"] = 1.0
     leaky = model.trace == "rflo" and constants["leak"] < 1
+    influence = np.zeros((n if model.trace == "exact" else 0, b * s * size * size), dtype=real)
     return {
         "slots": topology.empty_slots(b, model.n_slots),
         "weights": weights,
         "eligibility": np.zeros((b if leaky else 0, s, size, size), dtype=real),
+        "influence": influence,
         "edges": np.zeros((b, s), dtype=EDGE),
         "echo": np.zeros((b, s, 2, size), dtype=real),
         "utility": np.zeros((b, s, model.n_outputs)),
@@ -134,6 +143,7 @@ def _wires(model: Network, constants: np.void, rng: np.random.Generator) -> Arra
         "feeds": feeds,
         "input_weights": np.ascontiguousarray(input_weights, dtype=real),
         "spare": np.zeros((size, size), dtype=real),
+        "pushed": np.zeros_like(influence),
     }
 
 
@@ -146,14 +156,18 @@ def _heads(model: Network, constants: np.void, rng: np.random.Generator) -> Arra
     if model.feedback == "published":
         readout[:heads, :n] = topology.orthonormal(heads, n, rng) * math.sqrt(heads / n)
     n_precisions = 0 if model.readout == "nlms" else parts
+    prior = constants["prior"] if model.readout == "rls" else math.sqrt(constants["prior"])
+    feedback = (constants["feedback_start"] / math.sqrt(n) * rng.standard_normal((heads, n))).astype(real)
+    learns = model.feedback in ("learned", "published")
     longest = model.horizons[-1]
     return {
         "features": np.zeros(parts * part, dtype=real),
         "readout": readout,
-        "feedback": (constants["feedback_start"] / math.sqrt(n) * rng.standard_normal((heads, n))).astype(real),
+        "feedback": feedback,
+        "first_feedback": feedback[: heads if learns else 0].copy(),
         "scouts": rng.standard_normal((heads if model.scouting == "random" else 0, n)).astype(real),
-        "precision": np.tile(constants["prior"] * np.eye(part, dtype=real), (n_precisions, 1, 1)),
-        "gain": np.zeros((2, parts * part), dtype=real),
+        "precision": np.tile(prior * np.eye(part), (n_precisions, 1, 1)).astype(real),
+        "gain": np.zeros((3, parts * part), dtype=real),
         "relax": np.ones(n_precisions),
         "heads": np.zeros(heads, dtype=HEAD),
         "output": np.zeros(heads * ahead, dtype=real),
@@ -172,16 +186,17 @@ def _map(model: Network, rng: np.random.Generator) -> Arrays:
     b = model.n_blocks
     candidates = _candidates(model, rng)
     c = candidates.shape[1]
-    signed = model.map == "signed"
     return {
         "sketches": topology.sketches(b, model.block_size, RANK, rng, real),
         "candidates": candidates,
         "salient": np.zeros(min(c, 32), dtype=np.int64),
         "since": np.zeros((b, c), dtype=np.int64),
         "work": np.zeros((2 * RANK, RANK)),
+        "middle": np.zeros((b, RANK), dtype=real),
         "moments": np.zeros((2, b, RANK, RANK)),
         "whiteners": np.zeros((2, b, RANK, RANK), dtype=real),
-        "evidence": np.zeros((b, c, RANK, RANK) if signed else (b, c, 1, 1), dtype=real if signed else np.float64),
+        "evidence": np.zeros((b, c if model.map == "signed" else 0, RANK, RANK), dtype=real),
+        "field": np.zeros((b, b) if model.map in ("published", "published_code") else (0, 0)),
         "buffer": np.zeros((BATCH, 2, b, RANK), dtype=real),
         "trials": np.zeros((b, TRIALS), dtype=TRIAL),
         "directions": np.zeros((b, TRIALS, RANK, RANK), dtype=real),

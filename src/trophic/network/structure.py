@@ -12,6 +12,7 @@ confirmed  the same with a second look: a candidate above a lower z goes on tria
            Student's t over 32 batches of it decides. The batches absorb autocorrelation, the division by their own
            spread absorbs heavy tails, and one number has a known law where z has many. A relation that several rows
            have found is served by the one that found it best: the others start again with the error it leaves.
+           Neither has births while all the error that is left is less than what an edge must save to be kept.
 published  viability ||W|| (1 + T) of every edge against a threshold, the percentile 10 + 25 scarcity + 15 demand of
            the living edges' (scarcity = share of slots in use, demand = surprise gate); at most one edge below it dies.
            A pair is drawn at random and grows with probability T/max T, if the row has a free slot (equations (28),
@@ -76,9 +77,9 @@ def best_candidate(net, j, threshold, rules):
 
 
 @native
-def grow_gated(net, rules):
-    """The rows with the strongest evidence get their edge, at most ``births`` of them."""
-    for _ in range(int(rules.births)):
+def grow_gated(net, n_births, rules):
+    """The rows with the strongest evidence get their edge, at most ``n_births`` of them."""
+    for _ in range(n_births):
         row, candidate, best = NONE, NONE, rules.threshold
         for j in range(net.slots.shape[0]):
             c, z = best_candidate(net, j, best, rules)
@@ -127,10 +128,10 @@ def verdict(trial):
 
 
 @native
-def end_trials(net, rules):
+def end_trials(net, n_births, rules):
     """Of the trials that are over, the best end in a birth; the others forget the pair's evidence."""
     n_blocks = net.slots.shape[0]
-    for _ in range(int(rules.births)):
+    for _ in range(n_births):
         row, slot, best = NONE, NONE, rules.confirm
         for j in range(n_blocks):
             for q in range(TRIALS):
@@ -213,7 +214,7 @@ def published(net, rules):
     for j in range(n_blocks):
         for i in range(n_blocks):
             if i != j:
-                largest = max(largest, net.evidence[j, i, 0, 0])
+                largest = max(largest, net.field[j, i])
     living, lowest, row, slot = 0, 1e300, NONE, NONE
     for j in range(n_blocks):
         for s in range(1, n_slots):
@@ -231,10 +232,10 @@ def published(net, rules):
     i = int(uniform(shared.seed, shared.step, 2) * n_blocks)
     if i == j or connected(net.slots, j, i) or largest <= 0.0:
         return
-    if uniform(shared.seed, shared.step, 3) * largest < net.evidence[j, i, 0, 0]:
+    if uniform(shared.seed, shared.step, 3) * largest < net.field[j, i]:
         s = slot_for(net, j, rules)
         if s >= 0 and net.slots[j, s] < 0:
-            occupy(net, j, s, i, net.evidence[j, i, 0, 0] / largest, rules)
+            occupy(net, j, s, i, net.field[j, i] / largest, rules)
             for m in range(size):
                 for k in range(size):
                     draw = normal(shared.seed, shared.step, 4 + m * size + k)
@@ -248,7 +249,7 @@ def viability(net, j, s):
     for m in range(net.weights.shape[2]):
         for k in range(net.weights.shape[3]):
             total += float(net.weights[j, s, m, k]) ** 2
-    return math.sqrt(total) * (1.0 + net.evidence[j, net.slots[j, s], 0, 0])
+    return math.sqrt(total) * (1.0 + net.field[j, net.slots[j, s]])
 
 
 @native
@@ -269,12 +270,11 @@ def update(net, choice, rules):
         published(net, rules)
         return
     whiten_all(net, rules)
+    prune(net, rules)
+    n_births = int(rules.births) if net.shared[0].gate * net.feedback.shape[0] > rules.keep else 0
     if choice.structure == GATED:
-        prune(net, rules)
-        grow_gated(net, rules)
-        rotate(net, rules)
+        grow_gated(net, n_births, rules)
     else:
-        prune(net, rules)
-        end_trials(net, rules)
+        end_trials(net, n_births, rules)
         begin_trials(net, rules)
-        rotate(net, rules)
+    rotate(net, rules)

@@ -1,7 +1,9 @@
 """The trophic field map: for block pairs that need not be connected, what an edge would be worth.
 
 signed (the form that works)
-    S_ji <- (1 - beta) S_ji + a_j b_i^T,   a_j = P_j^T d_j, b_i = Q_i^T xbar_i: sketches of rank 8, entries +-1/sqrt(l)
+    S_ji <- (1 - beta) S_ji + a_j b_i^T,   a_j = P_j^T d_j, b_i = Q_i^T xbar_i less its running mean: sketches of rank
+    8, entries +-1/sqrt(l). Less the mean, for where the credit of a row has one, any block with a mean would do as well
+    as any other: that is a bias and no relation.
     chi_ji = ||A_j^-1/2 S_ji B_i^-1/2||^2/w,   A_j = E a_j a_j^T, B_i = E b_i b_i^T, w = sum of the squared weights
     The sum is signed and the norm taken afterwards: products without a relation cancel. Whitening (each block's own
     second moments, with a ridge) keeps the directions in which blocks are loud but uninformative - the mean activity,
@@ -43,6 +45,14 @@ def sketch(out, matrix, signal, first):
             out[q] += matrix[k, q] * s
 
 
+@vectorised
+def center(signal, middle, rate):
+    """Takes the running mean off a sketch."""
+    for q in range(RANK):
+        middle[q] += rate * (signal[q] - middle[q])
+        signal[q] -= middle[q]
+
+
 @inlined
 def listen(net, rules):
     """Sketches of this sample into the buffer; a flush when the buffer is full."""
@@ -50,9 +60,11 @@ def listen(net, rules):
     slot = shared.n_map % BATCH
     size = net.weights.shape[2]
     shared.n_map += 1
+    rate = net.middle.dtype.type(max(rules.map_rate, 1.0 / shared.n_map))
     for j in range(net.slots.shape[0]):
         sketch(net.buffer[slot, 0, j], net.sketches[0, j], net.neurons[SCOUT], j * size)
         sketch(net.buffer[slot, 1, j], net.sketches[1, j], net.neurons[TRACE], j * size)
+        center(net.buffer[slot, 1, j], net.middle[j], rate)
     if net.candidates.shape[1] < net.slots.shape[0]:
         attend(net, slot, rules)
     if slot == BATCH - 1:
@@ -234,7 +246,7 @@ def published(net, choice, rules):
                 value = abs(product) / size / power
             else:
                 value = abs(left * right) / (size * size)
-            net.evidence[j, i, 0, 0] += alpha * (value - net.evidence[j, i, 0, 0])
+            net.field[j, i] += alpha * (value - net.field[j, i])
 
 
 @native

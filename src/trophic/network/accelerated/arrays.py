@@ -21,14 +21,14 @@ Packed = dict[str, jax.Array]  # number type -> (streams, numbers)
 
 ROWS = ("x", "x_old", "slope", "trace", "feedback_signal", "credit", "scout", "bias", "activity")  # of the neurons
 assert len(ROWS) == NEURON_ROWS
-NOT_CARRIED = ("spare", "work", "horizons")  # room for the native kernels; the horizons are part of the plan
+NOT_CARRIED = ("spare", "pushed", "work", "horizons")  # room for the native kernels; the horizons are part of the plan
 # what no rule changes, and what changes only where `structure` and the flush of the map are due
-FIXED = frozenset({"feeds", "input_weights", "sketches", "scouts", "shared.seed"})
+FIXED = frozenset({"feeds", "input_weights", "sketches", "scouts", "first_feedback", "shared.seed"})
 RARE = frozenset(
     {
-        "slots", "edges.born", "edges.evidence", "candidates", "salient", "since", "moments", "whiteners", "directions",
-        "blocks.credit_freedom", "blocks.trace_freedom", "blocks.salience", "trials.source", "shared.births",
-        "shared.deaths",
+        "slots", "edges.born", "edges.evidence", "evidence", "candidates", "salient", "since", "moments", "whiteners",
+        "directions", "blocks.credit_freedom", "blocks.trace_freedom", "blocks.salience", "trials.source",
+        "shared.births", "shared.deaths",
     }
 )  # fmt: skip
 
@@ -60,10 +60,6 @@ class Plan(NamedTuple):
         """``value`` in the precision of the neurons."""
         return jnp.asarray(value, dtype=self.real)
 
-    def rare(self) -> frozenset[str]:
-        """Names of the arrays that a plain sample leaves alone."""
-        return RARE | {"evidence"} if self.uses("map", "none", "signed") else RARE
-
 
 def named(state: NetworkState) -> dict[str, NDArray[Any]]:
     """Views of the arrays of a State: records by field, neurons by row, the two parts of echoes and gains."""
@@ -75,9 +71,9 @@ def named(state: NetworkState) -> dict[str, NDArray[Any]]:
         if name == "neurons":
             views |= dict(zip(ROWS, array))
         elif name == "echo":
-            views |= {"heard": array[:, :, 0], "echo": array[:, :, 1]}
+            views |= {"sent": array[:, :, 0], "echo": array[:, :, 1]}
         elif name == "gain":
-            views |= {"gain": array[0], "waiting": array[1]}
+            views |= {"gain": array[0], "waiting": array[1], "image": array[2]}
         elif name == "shared":
             views |= {f"shared.{field}": array[field].reshape(()) for field in array.dtype.names}
         elif array.dtype.names:
@@ -88,8 +84,8 @@ def named(state: NetworkState) -> dict[str, NDArray[Any]]:
 
 
 def whole(name: str, array: NDArray[Any]) -> NDArray[Any]:
-    """The array as the rules use it: of the full P the native engine keeps one triangle (of blocks it keeps all)."""
-    if name != "precision":
+    """The array as the rules use it: of the full P the native engine keeps one triangle (of blocks it keeps a root)."""
+    if name != "precision" or len(array) != 1:
         return array
     return np.tril(array) + np.swapaxes(np.tril(array, -1), -1, -2)
 

@@ -52,9 +52,14 @@ def drive(s: Arrays, inputs: jax.Array, plan: Plan) -> Arrays:
         change = scaled[:, :, :, None] * credit[:, None, None, :]
         weights = weights - without_self(change)
     heard = jnp.einsum("bsml,bsm->bsl", weights, x[senders])
+    p = blocks(s, s["bias"]) + fed(s, inputs) + heard.sum(axis=1)
+    return {"weights": weights, "sent": heard, "p": p.ravel(), "edges.scale": jnp.zeros_like(s["edges.scale"])}
+
+
+def fed(s: Arrays, inputs: jax.Array) -> jax.Array:
+    """W_in u of every block, (B, l)."""
     u = jnp.where(s["feeds"] >= 0, inputs[s["feeds"]], 0)
-    p = blocks(s, s["bias"]) + jnp.einsum("bfl,bf->bl", s["input_weights"], u) + heard.sum(axis=1)
-    return {"weights": weights, "heard": heard, "p": p.ravel(), "edges.scale": jnp.zeros_like(s["edges.scale"])}
+    return jnp.einsum("bfl,bf->bl", s["input_weights"], u)
 
 
 def without_self(change: jax.Array) -> jax.Array:
@@ -69,10 +74,12 @@ def forward(s: Arrays, inputs: jax.Array, plan: Plan, rules: Any) -> Arrays:
     driven = drive(s, inputs, plan)
     leak = plan.cast(rules.leak)
     h = jnp.tanh(driven.pop("p"))
-    x = (1 - leak) * s["x"] + leak * h
-    n = x.size
+    n, noise = h.size, plan.cast(0.0)
     if plan.noisy:
-        x = x + plan.cast(rules.noise * normal(s["shared.seed"], s["shared.step"], jnp.arange(n)))
+        noise = plan.cast(rules.noise * normal(s["shared.seed"], s["shared.step"], jnp.arange(n)))
+    x = (1 - leak) * s["x"] + leak * h + noise
+    if plan.uses("protection", "ghosts"):
+        driven["ghosts"] = haunt(s | driven, inputs, noise, plan, rules)
     features = s["features"].at[:n].set(x).at[n : n + inputs.size].set(inputs).at[n + inputs.size].set(1)
     step = s["shared.step"] + 1
     slope = leak * (1 - h * h)
@@ -90,9 +97,45 @@ def trace(s: Arrays, plan: Plan, rules: Any) -> Arrays:
     return {"trace": plan.cast(stay) * s["trace"] + plan.cast(come) * source}
 
 
+def influence(s: Arrays, rules: Any) -> jax.Array:
+    """dx/dW after a forward step, for exact credit, as in `trophic.network.exact`."""
+    n_blocks, _, size = s["weights"].shape[:3]
+    before = s["influence"].reshape(n_blocks, size, -1)
+    pushed = jnp.einsum("bsml,bsmw->blw", s["weights"], before[s["slots"]])  # the weights of a free slot are zero
+    heard = jnp.where(s["slots"][:, :, None] >= 0, blocks(s, s["x_old"])[s["slots"]], 0)
+    ends = without_self(jnp.broadcast_to(heard[..., None], s["weights"].shape))  # x_m of the weight from m to l
+    own = ends[:, None, :, :, :] * jnp.eye(size, dtype=ends.dtype)[None, :, None, None, :]  # (B, k, S, m, l), k = l
+    rows = jnp.arange(n_blocks)
+    pushed = pushed.reshape(n_blocks, size, n_blocks, -1).at[rows, :, rows].add(own.reshape(n_blocks, size, -1))
+    slope = blocks(s, s["slope"])[:, :, None]
+    rest = (1.0 - rules.leak).astype(before.dtype)
+    return (rest * before + slope * pushed.reshape(before.shape)).reshape(s["influence"].shape)
+
+
+def haunt(s: Arrays, inputs: jax.Array, noise: Any, plan: Plan, rules: Any) -> jax.Array:
+    """Ghosts (H, 2, N) of the silent heads, one step on: the network with the edges of when each fell silent."""
+    driven = blocks(s, s["bias"]) + fed(s, inputs)
+    leak = plan.cast(rules.leak)
+
+    def one(ghost: jax.Array, silent: jax.Array) -> jax.Array:
+        old = (s["slots"] >= 0) & (s["edges.born"] <= silent)
+        sender = jnp.where(old[:, :, None], blocks(s, ghost[0])[s["slots"]], 0)
+        p = driven + jnp.einsum("bsml,bsm->bl", s["weights"], sender)
+        now = (1 - leak) * ghost[0] + leak * jnp.tanh(p.ravel()) + noise
+        return jnp.where(silent > 0, jnp.stack([now, ghost[0]]), ghost)
+
+    return jax.vmap(one)(s["ghosts"], s["heads.silent"])
+
+
 def predict(s: Arrays) -> Arrays:
-    """R z of all heads."""
-    return {"output": s["readout"] @ s["features"]}
+    """R z of all heads; a silent one with a ghost reads that."""
+    output = s["readout"] @ s["features"]
+    n_ghosts = s["ghosts"].shape[0]
+    if n_ghosts:
+        away = jnp.where((s["heads.silent"] > 0)[:, None], s["ghosts"][:, 0] - s["features"][: s["x"].size], 0)
+        missed = jnp.sum(s["readout"][:n_ghosts, : s["x"].size] * away, axis=1)
+        output = output.at[:n_ghosts].add(missed)
+    return {"output": output}
 
 
 def issue(s: Arrays, plan: Plan) -> Arrays:
@@ -109,8 +152,11 @@ def step(s: Arrays, good: jax.Array, plan: Plan, rules: Any) -> Arrays:
     expected = plan.cast(0.0) if plan.labelled else s["output"][: plan.n_inputs]
     scaled = jnp.where(good[: plan.n_inputs], plan.cast(s["channels.scaled"][: plan.n_inputs]), expected)
     clip = plan.cast(rules.input_clip)
-    s = s | forward(s, jnp.clip(scaled, -clip, clip), plan, rules)
+    inputs = jnp.clip(scaled, -clip, clip)
+    s = s | forward(s, inputs, plan, rules)
     s |= trace(s, plan, rules)
+    if plan.uses("trace", "exact"):
+        s |= {"influence": influence(s, rules)}
     s |= predict(s)
     return s | issue(s, plan)
 

@@ -50,26 +50,56 @@ def find_gain(s: Arrays, plan: Plan, rules: Any) -> Arrays:
     z = s["features"]
     if plan.uses("readout", "nlms"):
         return {"gain": plan.cast(rules.nlms_rate) * z, "shared.spread": 1e-12 + (z @ z).astype(jnp.float64)}
+    blockwise = plan.uses("readout", "block_rls")
     n_parts, part = s["precision"].shape[:2]
-    parts, w = z.reshape(n_parts, part), s["waiting"].reshape(n_parts, part)
-    relax = plan.cast(s["relax"])[:, None, None]
-    precision = (s["precision"] - w[:, :, None] * w[:, None, :]) * relax
-    gain = plan.cast(jnp.einsum("qmn,qn->qm", precision, parts.astype(precision.dtype)))
-    power = jnp.sum(parts * gain, axis=1)
+    parts, w, f = (a.reshape(n_parts, part) for a in (z, s["waiting"], s["image"]))
+    relax = s["relax"][:, None, None]
+    if blockwise:
+        precision = (s["precision"] - f[:, :, None] * w[:, None, :]) * plan.cast(jnp.sqrt(relax))
+        f = jnp.einsum("qmn,qn->qm", precision, parts)
+        gain = jnp.einsum("qmn,qm->qn", precision, f)
+        power, size = jnp.sum(f * f, axis=1), jnp.sum(precision * precision, axis=(1, 2))
+    else:
+        precision = (s["precision"] - w[:, :, None] * w[:, None, :]) * plan.cast(relax)
+        gain = jnp.einsum("qmn,qn->qm", precision, parts)
+        power, size = jnp.sum(parts * gain, axis=1), jnp.trace(precision, axis1=1, axis2=2)
     lost = ~(power >= 0)
-    prior = plan.cast(rules.prior)
-    precision = jnp.where(lost[:, None, None], prior * jnp.eye(part, dtype=precision.dtype), precision)
-    gain = jnp.where(lost[:, None], parts * prior, gain)
-    power = jnp.where(lost, jnp.sum(parts * gain, axis=1), power)
-    size = jnp.where(lost, 0, jnp.trace(precision, axis1=1, axis2=2))
-    wound_up = size > part * rules.prior * rules.prior_cap
-    spread = rules.forgetting + jnp.sum(power.astype(jnp.float64))
+    prior, root = plan.cast(rules.prior), plan.cast(jnp.sqrt(rules.prior))
+    anew = (root if blockwise else prior) * jnp.eye(part, dtype=precision.dtype)
+    precision = jnp.where(lost[:, None, None], anew, precision)
+    gain, f = jnp.where(lost[:, None], parts * prior, gain), jnp.where(lost[:, None], parts * root, f)
+    power = jnp.where(lost, jnp.sum(parts * gain, axis=1), power).astype(jnp.float64)
+    wound_up = jnp.where(lost, 0, size) > part * rules.prior * rules.prior_cap
+    spread = rules.forgetting + jnp.sum(power)
+    half = 1.0 / (spread * (1.0 + jnp.sqrt(1.0 - power / spread)))
+    factor = plan.cast(half if blockwise else 1.0 / jnp.sqrt(spread))
     return {
         "precision": precision,
         "gain": gain.ravel(),
-        "waiting": gain.ravel() * plan.cast(1.0 / jnp.sqrt(spread)),
+        "waiting": (gain * factor[..., None]).ravel(),
+        "image": f.ravel(),
         "relax": jnp.where(wound_up, 1.0, 1.0 / rules.forgetting),
         "shared.spread": spread,
+    }
+
+
+def raise_prior(s: Arrays, j: jax.Array, do: Any, rules: Any) -> Arrays:
+    """P of the features of block ``j`` gains ``birth_prior`` on its diagonal."""
+    precision, size = s["precision"], s["weights"].shape[-1]
+    extra = jnp.where(do, rules.birth_prior, 0.0)
+    if precision.shape[0] <= 1:
+        own = jnp.arange(precision.shape[-1]) // size == j if precision.size else jnp.zeros(precision.shape[-1])
+        added = jnp.diag(jnp.where(own, extra, 0.0)).astype(precision.dtype)
+        return {"precision": precision + added}
+    w, f = (s[name].reshape(-1, size) for name in ("waiting", "image"))
+    root = (precision[j] - jnp.outer(f[j], w[j])) * jnp.sqrt(s["relax"][j]).astype(precision.dtype)
+    wide = root.astype(jnp.float64)
+    upper = jnp.linalg.cholesky(wide.T @ wide + extra * jnp.eye(size)).T.astype(precision.dtype)
+    return {
+        "precision": precision.at[j].set(jnp.where(do, upper, precision[j])),
+        "waiting": w.at[j].set(jnp.where(do, 0, w[j])).ravel(),
+        "image": f.at[j].set(jnp.where(do, 0, f[j])).ravel(),
+        "relax": s["relax"].at[j].set(jnp.where(do, 1.0, s["relax"][j])),
     }
 
 
@@ -150,17 +180,29 @@ def protect(s: Arrays, plan: Plan, rules: Any) -> Arrays:
         "shares": jnp.stack([mean, variance], axis=2),
         "readout": readout,
         "heads.was_active": s["heads.active"],
-        "blocks.plastic": 1.0 / (1.0 + (2.0 * n_blocks * up_the_wires(s, share.max(axis=0))) ** rules.share_power),
+        "heads.silent": jnp.where(active[:, 0], 0, s["heads.silent"]),
     }
+    if plan.uses("protection", "ghosts"):
+        falls = leaves[:, 0]
+        after["heads.silent"] = jnp.where(falls, s["shared.step"], after["heads.silent"])
+        after["ghosts"] = s["ghosts"].at[:, 0].set(jnp.where(falls[:, None], s["x"], s["ghosts"][:, 0]))
+    carried = up_the_wires(s | {"heads.silent": after["heads.silent"]}, share.max(axis=0))
+    after["blocks.plastic"] = 1.0 / (1.0 + (2.0 * n_blocks * carried) ** rules.share_power)
     due = s["shared.n_learned"] % EVERY == 0
     return {name: jnp.where(due, value, s[name]) for name, value in after.items()}
+
+
+def last_silence(s: Arrays) -> Any:
+    """Step at which the last of the heads that have ghosts fell silent; without ghosts no edge is too young."""
+    return jnp.max(s["heads.silent"]) if s["ghosts"].shape[0] else jnp.asarray(1 << 62)
 
 
 def up_the_wires(s: Arrays, share: jax.Array) -> jax.Array:
     """Every block counts as much as any block that hears it, and so on."""
     n_blocks, n_slots = s["slots"].shape
     receiver = jnp.repeat(jnp.arange(n_blocks), n_slots)
-    sender = jnp.where(s["slots"] >= 0, s["slots"], n_blocks).ravel()  # one too far: dropped
+    old = (s["slots"] >= 0) & (s["edges.born"] <= last_silence(s))
+    sender = jnp.where(old, s["slots"], n_blocks).ravel()  # one too far: dropped
 
     def spread(carry: tuple[jax.Array, Any]) -> tuple[jax.Array, Any]:
         share, _ = carry

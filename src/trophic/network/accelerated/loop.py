@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 
 from trophic.network.accelerated import dynamics, learning, plasticity, scaling, structure, trophic_map
-from trophic.network.accelerated.arrays import FIXED, Arrays, Packed, Plan, repack, unpack
+from trophic.network.accelerated.arrays import FIXED, RARE, Arrays, Packed, Plan, repack, unpack
 from trophic.network.kernel import SETTLE
 from trophic.network.layout import BATCH, RULE_TABLE
 
@@ -61,7 +61,7 @@ def learn(s: Arrays, good: jax.Array, plan: Plan, rules: Any) -> Arrays:
     s |= learning.learn_readout(s, plan, rules)
     s |= learning.learn_horizons(s, good, plan)
     s |= learning.learn_feedback(s, plan, rules)
-    if plan.uses("protection", "shares"):
+    if plan.uses("protection", "shares", "ghosts"):
         s |= learning.protect(s, plan, rules)
     s |= trophic_map.update(s, plan, rules)
     s |= plasticity.update(s, plan, rules)
@@ -156,7 +156,7 @@ def run(
         "measured": jnp.zeros(samples.good.shape[1:], bool)
     }  # which channels of the present sample have a measurement
     fixed = {name: value for name, value in s.items() if name in FIXED}
-    slow = {name: value for name, value in s.items() if name in plan.rare()}
+    slow = {name: value for name, value in s.items() if name in RARE}
     fast = {name: value for name, value in s.items() if name not in fixed and name not in slow}
     shown = Shown(
         jnp.full((PIECE, streams, n_heads, len(plan.horizons)), jnp.nan),

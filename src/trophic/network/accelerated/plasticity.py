@@ -9,13 +9,15 @@ import jax.numpy as jnp
 
 from trophic.network.accelerated.arrays import Arrays, Plan
 from trophic.network.accelerated.dynamics import blocks, without_self
+from trophic.network.accelerated.learning import last_silence
 
 
 def change_scale(s: Arrays, square: jax.Array, rules: Any) -> tuple[jax.Array, jax.Array]:
     """Of every edge (B, S): the running mean square of its change, and eta over its root, clipped."""
     alive, before = s["slots"] >= 0, s["edges.square"]
     after = before + jnp.maximum(0.001, 1.0 / jnp.maximum(s["edges.age"], 1)) * (square - before)
-    amount = rules.rate * s["shared.gate"] * s["blocks.plastic"][:, None]
+    young = s["edges.born"] > last_silence(s)
+    amount = rules.rate * s["shared.gate"] * jnp.where(young, 1.0, s["blocks.plastic"][:, None])
     limit = rules.rate_clip**2 * after
     clip = jnp.where(square > limit, jnp.sqrt(limit / jnp.maximum(square, 1e-300)), 1.0)
     scale = amount / jnp.sqrt(after + 1e-30) * clip
@@ -23,11 +25,16 @@ def change_scale(s: Arrays, square: jax.Array, rules: Any) -> tuple[jax.Array, j
 
 
 def gated(s: Arrays, plan: Plan, rules: Any) -> Arrays:
-    """The scale of every edge's change; with eligibilities per weight, the change itself."""
+    """The scale of every edge's change; with eligibilities per weight, or exact gradients, the change itself."""
     senders = s["slots"]
     credit, trace, slope, signal, x_old = (
         blocks(s, s[name]) for name in ("credit", "trace", "slope", "feedback_signal", "x_old")
     )
+    if plan.uses("trace", "exact"):
+        gradient = (signal.ravel() @ s["influence"]).reshape(s["weights"].shape)
+        square, scale = change_scale(s, jnp.sum(gradient * gradient, axis=(2, 3)).astype(jnp.float64), rules)
+        change = plan.cast(scale)[:, :, None, None] * gradient
+        return {"weights": s["weights"] - without_self(change), "edges.square": square}
     if s["eligibility"].shape[0] == 0:
         loud = jnp.sum(credit * credit, axis=1).astype(jnp.float64)
         heard = jnp.sum(trace * trace, axis=1).astype(jnp.float64)

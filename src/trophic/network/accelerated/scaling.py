@@ -88,10 +88,10 @@ def move_units(s: Arrays, due: jax.Array, plan: Plan) -> Arrays:
     readout = jnp.where(of_unsettled[:, None], 0, readout)
     readout = readout.at[:, n : n + c].set(jnp.where(unsettled[:c], 0, readout[:, n : n + c]))
     features = s["features"].at[n : n + c].set(plan.cast(s["features"][n : n + c] * ratio[:c] + shift[:c]))
-    follows = (
-        1 if plan.uses("feedback", "fixed") else plan.cast(jnp.where(of_unsettled, 1.0, of_head)[:n_heads])[:, None]
-    )
-    feedback = s["feedback"] * follows
+    feedback, start = s["feedback"], s["first_feedback"]
+    if start.shape[0]:  # what it has learned follows the readout, what it began with stays
+        kept = jnp.where(of_unsettled, 0.0, of_head)[:n_heads]
+        feedback = start + plan.cast(kept)[:, None] * (feedback - start)
     after = {"readout": readout, "features": features, "feedback": feedback}
     return after | {"channels.origin": origin, "channels.unit": unit, "moved": jnp.any(moved[:c])}
 
@@ -101,16 +101,20 @@ def restart_all(s: Arrays, rules: Any, plan: Plan) -> Arrays:
     moved = s["moved"]
     precision = s["precision"]
     if not plan.uses("readout", "nlms"):
-        prior = plan.cast(rules.prior) * jnp.eye(precision.shape[-1], dtype=precision.dtype)
-        precision = jnp.where(moved, prior, precision)
+        prior = jnp.sqrt(rules.prior) if plan.uses("readout", "block_rls") else rules.prior
+        precision = jnp.where(moved, plan.cast(prior) * jnp.eye(precision.shape[-1], dtype=plan.real), precision)
     after = {
         "precision": precision,
         "waiting": jnp.where(moved & (precision.size > 0), 0, s["waiting"]),
+        "image": jnp.where(moved & (precision.size > 0), 0, s["image"]),
         "relax": jnp.where(moved, 1.0, s["relax"]),
         "readout": jnp.where(moved, s["readout"].at[:, : s["x"].size].set(0), s["readout"]),
         "x": jnp.where(moved, 0, s["x"]),
         "past": jnp.where(moved, 0, s["past"]),
+        "influence": jnp.where(moved, 0, s["influence"]),
     }
+    if s["first_feedback"].shape[0]:
+        after["feedback"] = jnp.where(moved, s["first_feedback"], s["feedback"])
     s = s | after
     output = predict(s)["output"]
     return after | {"output": jnp.where(moved, output, s["output"])}

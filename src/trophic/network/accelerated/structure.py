@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from trophic.network.accelerated.arrays import Arrays, Plan
 from trophic.network.accelerated.dynamics import normal, uniform
+from trophic.network.accelerated.learning import raise_prior
 from trophic.network.accelerated.plasticity import project
 from trophic.network.accelerated.trophic_map import (
     connected,
@@ -35,7 +36,7 @@ def live(s: Arrays, rules: Any) -> Arrays:
     alive = s["slots"][:, 1:] >= 0
     slope = s["slope"].reshape(n_blocks, 1, -1)
     rest = (1.0 - rules.leak).astype(slope.dtype)
-    echo = rest * s["echo"][:, 1:] + slope * s["heard"][:, 1:]
+    echo = rest * s["echo"][:, 1:] + slope * s["sent"][:, 1:]
     readout = s["readout"][:n_heads, : s["x"].size].reshape(n_heads, n_blocks, -1)
     c = jnp.einsum("hjl,jsl->jsh", readout, echo).astype(jnp.float64)
     rate = jnp.maximum(rules.map_rate, 1.0 / jnp.maximum(s["edges.age"][:, 1:], 1))[:, :, None]
@@ -56,10 +57,13 @@ def worth(s: Arrays) -> jax.Array:
 def free(s: Arrays, which: jax.Array) -> Arrays:
     """The edges in the mask (B, S) die."""
     after = {"slots": jnp.where(which, -1, s["slots"])}
-    names = ["weights", "heard", "echo", "utility", "edges.scale", "edges.square", "edges.age", "edges.evidence"]
+    names = ["weights", "sent", "echo", "utility", "edges.scale", "edges.square", "edges.age", "edges.evidence"]
     for name in [*names, "eligibility"] if s["eligibility"].shape[0] else names:
         mask = which.reshape(*which.shape, *(1,) * (s[name].ndim - 2))
         after[name] = jnp.where(mask, 0, s[name])
+    if s["influence"].shape[0]:
+        influence = s["influence"].reshape(-1, *s["weights"].shape)
+        after["influence"] = jnp.where(which[:, :, None, None], 0, influence).reshape(s["influence"].shape)
     return after
 
 
@@ -85,16 +89,7 @@ def occupy(s: Arrays, at: tuple[jax.Array, jax.Array], i: jax.Array, evidence: A
         "edges.evidence": jnp.where(here, evidence, s["edges.evidence"]),
         "shared.births": s["shared.births"] + do,
     }
-    precision = s["precision"]
-    if precision.shape[0] == 0:
-        return s
-    size = s["weights"].shape[-1]
-    n_parts, part = precision.shape[:2]
-    place = jnp.arange(n_parts * part)
-    extra = jnp.where(do & (place // size == j) & (place < s["x"].size), rules.birth_prior, 0.0)
-    extra = extra.reshape(n_parts, part).astype(precision.dtype)
-    diagonal = jnp.arange(part)
-    return s | {"precision": precision.at[:, diagonal, diagonal].add(extra)}
+    return s | raise_prior(s, j, do, rules) if s["precision"].shape[0] else s
 
 
 def give_birth(s: Arrays, j: jax.Array, c: jax.Array, evidence: jax.Array, do: Any, rules: Any) -> tuple[Arrays, Any]:
@@ -125,17 +120,22 @@ def available(s: Arrays) -> jax.Array:
     return ~(own | connected(s, s["candidates"]) | on_trial(s))
 
 
-def grow_gated(s: Arrays, rules: Any) -> Arrays:
-    """The rows with the strongest evidence get their edge, at most ``births`` of them."""
+def open_to_news(s: Arrays) -> jax.Array:
+    """kappa of every row (B, 1); 1 where silent heads have ghosts, which do not hear what is new."""
+    return s["blocks.plastic"][:, None] if s["ghosts"].shape[0] == 0 else jnp.ones((len(s["slots"]), 1))
+
+
+def grow_gated(s: Arrays, n_births: jax.Array, rules: Any) -> Arrays:
+    """The rows with the strongest evidence get their edge, at most ``n_births`` of them."""
     n_candidates = s["candidates"].shape[1]
 
     def grow(_: Any, s: Arrays) -> Arrays:
-        place, z, do = best(s["blocks.plastic"][:, None] * s["z"], available(s), rules.threshold)
+        place, z, do = best(open_to_news(s) * s["z"], available(s), rules.threshold)
         j, c = place // n_candidates, place % n_candidates
         s, born = give_birth(s, j, c, z, do, rules)
         return s | forget(s, jnp.zeros(s["candidates"].shape, bool).at[j, c].set(do & ~born))
 
-    return jax.lax.fori_loop(0, rules.births.astype(jnp.int32), grow, s)
+    return jax.lax.fori_loop(0, n_births, grow, s)
 
 
 def hold_trials(s: Arrays, rules: Any) -> Arrays:
@@ -171,7 +171,7 @@ def dismiss(s: Arrays, sources: jax.Array, which: jax.Array) -> Arrays:
     return {"trials.source": jnp.where(ended, 0, s["trials.source"])} | forget(s, found)
 
 
-def end_trials(s: Arrays, rules: Any) -> Arrays:
+def end_trials(s: Arrays, n_births: jax.Array, rules: Any) -> Arrays:
     """Of the trials that are over, the best end in a birth; the others forget the pair's evidence."""
 
     def settle(_: Any, s: Arrays) -> Arrays:
@@ -185,7 +185,7 @@ def end_trials(s: Arrays, rules: Any) -> Arrays:
         s, born = give_birth(s, j, jnp.argmax(own), t, free_to_grow, rules)
         return s | dismiss(s, jnp.full_like(s["trials.source"], source), jnp.broadcast_to(born, over.shape))
 
-    s = jax.lax.fori_loop(0, rules.births.astype(jnp.int32), settle, s)
+    s = jax.lax.fori_loop(0, n_births, settle, s)
     over = (s["trials.source"] > 0) & (s["trials.n"] >= rules.trial)
     return s | dismiss(s, s["trials.source"], over)
 
@@ -194,7 +194,7 @@ def begin_trials(s: Arrays, rules: Any) -> Arrays:
     """Every row puts its best candidates on trial, each with the direction in which its relation stands out most."""
     rows = jnp.arange(len(s["candidates"]))
     for q in range(TRIALS):
-        z = jnp.where(available(s), s["blocks.plastic"][:, None] * s["z"], -jnp.inf)
+        z = jnp.where(available(s), open_to_news(s) * s["z"], -jnp.inf)
         c = z.shape[1] - 1 - jnp.argmax(z[:, ::-1], axis=1)
         i = s["candidates"][rows, c]
         starts = (s["trials.source"][:, q] == 0) & (z[rows, c] >= rules.scout)
@@ -222,7 +222,7 @@ def published(s: Arrays, rules: Any) -> Arrays:
     if n_slots == 1:
         return s
     rows = jnp.arange(n_blocks)
-    field = s["evidence"][:, :, 0, 0]
+    field = s["field"]
     largest = jnp.maximum(0.0, jnp.max(jnp.where(rows[:, None] == rows, 0.0, field)))
     alive = (s["slots"] >= 0).at[:, 0].set(False)
     norm = jnp.sqrt(jnp.sum(s["weights"].astype(jnp.float64) ** 2, axis=(2, 3)))
@@ -256,7 +256,11 @@ def update(s: Arrays, plan: Plan, rules: Any) -> Arrays:
         s |= whiten_all(s, rules)
         s |= {"z": pair_evidence(s, rules)}
         s |= prune(s, rules)
-        s = grow_gated(s, rules) if plan.uses("structure", "gated") else begin_trials(end_trials(s, rules), rules)
+        n_births = jnp.where(s["shared.gate"] * s["error"].size > rules.keep, rules.births, 0).astype(jnp.int32)
+        if plan.uses("structure", "gated"):
+            s = grow_gated(s, n_births, rules)
+        else:
+            s = begin_trials(end_trials(s, n_births, rules), rules)
         s |= rotate(s, rules)
         del s["z"]
     ready = s["shared.n_learned"] >= rules.warm_up

@@ -20,7 +20,14 @@ def listen(s: Arrays, plan: Plan, rules: Any) -> Arrays:
     signals = jnp.stack([blocks(s, s["scout"]), blocks(s, s["trace"])])
     sketched = jnp.einsum("djlr,djl->djr", s["sketches"], signals)
     slot = s["shared.n_map"] % BATCH
-    after = {"buffer": s["buffer"].at[slot].set(sketched), "shared.n_map": s["shared.n_map"] + 1}
+    rate = plan.cast(jnp.maximum(rules.map_rate, 1.0 / (s["shared.n_map"] + 1)))
+    middle = s["middle"] + rate * (sketched[1] - s["middle"])
+    sketched = jnp.stack([sketched[0], sketched[1] - middle])
+    after = {
+        "buffer": s["buffer"].at[slot].set(sketched),
+        "middle": middle,
+        "shared.n_map": s["shared.n_map"] + 1,
+    }
     if s["candidates"].shape[1] < s["slots"].shape[0]:
         after |= attend(s | after, sketched[1], rules)
     return after
@@ -54,8 +61,7 @@ def published(s: Arrays, plan: Plan, rules: Any) -> Arrays:
         value = jnp.abs(trace @ credit.T) / size / power  # its rows are senders
     else:
         value = jnp.abs(credit.sum(axis=1)[:, None] * trace.sum(axis=1)) / size**2
-    evidence = s["evidence"][:, :, 0, 0]
-    return {"evidence": (evidence + rules.map_rate * (value - evidence))[:, :, None, None]}
+    return {"field": s["field"] + rules.map_rate * (value - s["field"])}
 
 
 def update(s: Arrays, plan: Plan, rules: Any) -> Arrays:
