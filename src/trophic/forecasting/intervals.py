@@ -7,7 +7,7 @@ from statistics import NormalDist
 
 from trophic.engines.native import native
 
-SCALE_RATE = 0.01
+SCALE_RATE = 0.03
 FIRST_BOUND = 2.0  # bounds of the first interval, in mean absolute errors
 FAST, SLOW = 0.02, 0.001  # rates of the short and the long memory of the error power
 FEW = 20  # errors that say nothing yet
@@ -27,7 +27,7 @@ def widen(trust, error, above, below, ahead, coverage, rate):
     errors that far ahead come in runs as long, so steps are shorter by as much.
     """
     trust.n += 1
-    step = 10.0 * max(rate, 0.5 / (1.0 + trust.n)) / ahead
+    step = 10.0 * max(rate, 0.25 / (1.0 + trust.n)) / ahead
     miss = 0.5 * (1.0 - coverage)
     trust.high += step * ((1.0 if above else 0.0) - miss)
     trust.low -= step * ((1.0 if below else 0.0) - miss)
