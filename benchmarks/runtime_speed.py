@@ -167,6 +167,7 @@ def checkpoint_jobs(folder: Path) -> list[Job]:
     state, path = model.init(), folder / "large.safetensors"
     return [
         Job("save, 131,072 neurons", lambda: trophic.save(path, model, state), 1, wall=True),
+        Job("copy of it, all that the stream of a run waits for", lambda: state.copy(), 1, wall=True),
         Job("load, 131,072 neurons", lambda: trophic.load(path, model), 1, wall=True),
     ]
 

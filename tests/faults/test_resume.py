@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 import trophic
+from trophic.runtime import autosave as autosave_module
 from trophic.runtime import durable
 from trophic.runtime.autosave import Autosave
 from trophic.runtime.checkpoint import CheckpointWriteError, load, load_newest, model_of, read_manifest, save
@@ -220,6 +222,47 @@ def test_a_full_disk_is_survived_and_told(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.warns(RuntimeWarning, match="No space left on device.*free some space.*the run goes on"):
         result = run(autosave)
     assert (autosave.n_failed, autosave.n_saved) == (2, 3)
+    assert load(tmp_path / "x", Block()).equals(result.state)
+
+
+def test_a_large_state_is_written_while_the_stream_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk takes nothing before the stream is 30 samples further; the State saved is that of sample 20."""
+    monkeypatch.setattr(autosave_module, "LARGE", 1)
+    further, write = threading.Event(), durable.write
+
+    def slow(*arguments: Any) -> None:
+        assert further.wait(30)
+        write(*arguments)
+
+    def source() -> Iterator[Chunk]:
+        for i in range(0, 60, 10):
+            if i == 50:
+                further.set()
+            yield Chunk(X[i : i + 10, None], i, sample_period_s=1.0)
+
+    monkeypatch.setattr(durable, "write", slow)
+    autosave = Autosave(tmp_path / "x", every_samples=20, keep=5)
+    result = run(autosave, source())
+    kept = [load(file, Block()) for file in durable.generations(tmp_path / "x")]
+    assert kept[0].equals(result.state)
+    assert kept[-1].equals(run(None, X[:20]).state)
+    assert autosave.n_saved == len(kept) >= 2
+    assert threading.active_count() == 1
+
+
+def test_a_full_disk_beside_the_stream_is_survived_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(autosave_module, "LARGE", 1)
+    autosave, n_calls, fsync = Autosave(tmp_path / "x", every_samples=20), itertools.count(), os.fsync
+
+    def full(file: int) -> None:
+        if next(n_calls) < 1:
+            raise OSError(28, "No space left on device")
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.warns(RuntimeWarning, match="No space left on device.*free some space.*the run goes on"):
+        result = run(autosave)
+    assert autosave.n_failed == 1
     assert load(tmp_path / "x", Block()).equals(result.state)
 
 

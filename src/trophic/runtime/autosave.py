@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,6 +14,8 @@ from trophic.runtime import durable
 from trophic.runtime.checkpoint import save
 from trophic.runtime.clock import clock_of
 from trophic.runtime.contract import Model, State
+
+LARGE = 1 << 25  # bytes of a State from which it is written beside the stream
 
 
 class Resumable(Protocol):
@@ -30,7 +34,8 @@ class Autosave:
     """Checkpoints of a run, at chunk ends and at its end; give it to `trophic.run` as ``checkpoint``.
 
     A disk that is full for an hour does not stop the learner: a failed save is a RuntimeWarning, counted, and tried
-    again an interval later. Only the save at the end raises.
+    again an interval later. Only the save at the end raises. Of a State of 32 MB and more a copy is written while the
+    stream goes on, one at a time; the save at the end waits for it.
 
     Parameters
     ----------
@@ -95,6 +100,7 @@ class Autosave:
         self._saved_s = time.monotonic()
         self._saved_at = 0  # samples
         self._written_at: int | None = None
+        self._writer: _Writer | None = None
 
     def begin(self, state: State, fresh: bool) -> None:
         """Called before the first chunk. A fresh State must not replace what was learned before: FileExistsError."""
@@ -111,28 +117,81 @@ class Autosave:
 
     def offer(self, model: Model[Any, Any], state: State) -> None:
         """Called after every chunk: save if it is time."""
+        self._settle(wait=False)
         index, now_s = clock_of(state).index, time.monotonic()
         by_count = self.every_samples is not None and self._turn(index) > self._turn(self._saved_at)
         if not by_count and (self.every_s is None or now_s - self._saved_s < self.every_s):
             return
+        if self._writer is not None:  # the disk is slower than the interval: as soon as it is free
+            return
         self._saved_s, self._saved_at = now_s, index
+        if sum(array.nbytes for array in state.arrays().values()) >= LARGE:
+            self._writer = _Writer(
+                lambda copy, position: self._save(model, copy, position), state, self._position(index)
+            )
+            return
         try:
             self.finish(model, state)
         except OSError as error:
-            self.n_failed += 1
-            warnings.warn(f"{error.filename}: {error.strerror}; the run goes on", RuntimeWarning, stacklevel=3)
+            self._warn(error)
 
     def _turn(self, index: int) -> int:
         return (index + self.phase) // (self.every_samples or 1)
 
     def finish(self, model: Model[Any, Any], state: State) -> None:
         """Save now, unless this very State was. Raises `CheckpointWriteError`."""
+        self._settle(wait=True)
         index = clock_of(state).index
         if index == self._written_at:
             return
-        position = None if self.source is None else self.source.position(index)
+        self._save(model, state, self._position(index))
+        self._saved(index)
+
+    def _position(self, index: int) -> dict[str, Any] | None:
+        return None if self.source is None else self.source.position(index)
+
+    def _save(self, model: Model[Any, Any], state: State, position: dict[str, Any] | None) -> None:
         save(self.path, model, state, keep=self.keep, config=self.config, position=position)
+
+    def _saved(self, index: int) -> None:
         self._written_at = index
         self.n_saved += 1
         if self.source is not None:
             self.source.saved(index)
+
+    def _settle(self, wait: bool) -> None:
+        """Take note of what was written beside the stream, if it is."""
+        writer = self._writer
+        if writer is None or (writer.thread.is_alive() and not wait):
+            return
+        writer.thread.join()
+        self._writer = None
+        if isinstance(writer.error, OSError):
+            self._warn(writer.error)
+        elif writer.error is not None:
+            raise writer.error
+        else:
+            self._saved(writer.index)
+
+    def _warn(self, error: OSError) -> None:
+        self.n_failed += 1
+        warnings.warn(f"{error.filename}: {error.strerror}; the run goes on", RuntimeWarning, stacklevel=4)
+
+
+class _Writer:
+    """A copy of a State on its way to the disk; the program does not end before it is there."""
+
+    def __init__(
+        self, write: Callable[[State, dict[str, Any] | None], None], state: State, position: dict[str, Any] | None
+    ) -> None:
+        self.index = clock_of(state).index
+        self.error: Exception | None = None
+        self._write, self._state, self._position = write, state.copy(), position
+        self.thread = threading.Thread(target=self._run, name="trophic-checkpoint")
+        self.thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._write(self._state, self._position)
+        except Exception as error:  # told by the thread of the run
+            self.error = error
