@@ -31,7 +31,7 @@ ROWS: dict[str, Any] = {
         **SIZES,
         critic="td",
         critic_blocks=4,
-        rules=(("actor_rate", 3e-4), ("critic_trace", 0.8), ("surprise_clip", 1e6)),
+        rules=(("actor_rate", 3e-4), ("critic_trace", 0.8), ("surprise_clip", 1e6), ("variance_decay", 0.999)),
     ),
     "stream AC(lambda), backpropagation": StreamAC(n_observations=8, n_actions=4, horizon=1000),
     "published rules": ActorCritic.published(**SIZES),

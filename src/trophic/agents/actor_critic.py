@@ -133,14 +133,16 @@ class ActorCritic(ActingModel[ActorCriticState]):
     def least_squares(cls, **parameters: Any) -> Self:
         """The same actor with recursive LSTD(lambda) on a reservoir of eight blocks: a critic that remembers.
 
-        Its matrix joins all neurons of the critic, so it is not local.
+        Its matrix joins all neurons of the critic, so it is not local. Its surprises are as large late as early, and the
+        unit of a synapse's change may forget sooner.
 
         Examples
         --------
         >>> ActorCritic.least_squares(n_observations=8, n_actions=4).critic
         'lstd'
         """
-        return cls(**{"critic": "lstd", "critic_blocks": 8, **parameters})
+        rules = {"variance_decay": 0.999, **dict(parameters.pop("rules", ()))}
+        return cls(**{"critic": "lstd", "critic_blocks": 8, **parameters, "rules": tuple(rules.items())})
 
     @classmethod
     def published(cls, **parameters: Any) -> Self:
