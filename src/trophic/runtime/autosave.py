@@ -7,6 +7,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -101,6 +102,7 @@ class Autosave:
         self._saved_at = 0  # samples
         self._written_at: int | None = None
         self._writer: _Writer | None = None
+        self._copy: State | None = None
 
     def begin(self, state: State, fresh: bool) -> None:
         """Called before the first chunk. A fresh State must not replace what was learned before: FileExistsError."""
@@ -113,6 +115,7 @@ class Autosave:
             raise FileNotFoundError(f"no folder {self.path.parent} to write {self.path.name} in; make it first")
         durable.remove_leftovers(self.path)
         self._written_at = None
+        self._copy = state.copy() if _is_large(state) else None  # memory taken here is not waited for later
         self._saved_s, self._saved_at = time.monotonic(), clock_of(state).index
 
     def offer(self, model: Model[Any, Any], state: State) -> None:
@@ -125,10 +128,8 @@ class Autosave:
         if self._writer is not None:  # the disk is slower than the interval: as soon as it is free
             return
         self._saved_s, self._saved_at = now_s, index
-        if sum(array.nbytes for array in state.arrays().values()) >= LARGE:
-            self._writer = _Writer(
-                lambda copy, position: self._save(model, copy, position), state, self._position(index)
-            )
+        if _is_large(state):
+            self._writer = _Writer(partial(self._save, model), self._copy_of(state), self._position(index))
             return
         try:
             self.finish(model, state)
@@ -146,6 +147,14 @@ class Autosave:
             return
         self._save(model, state, self._position(index))
         self._saved(index)
+
+    def _copy_of(self, state: State) -> State:
+        """``state`` in the memory of the last copy: ten times as fast as in fresh memory."""
+        try:
+            self._copy = state.copy() if self._copy is None else self._copy.load(state.arrays())
+        except ValueError:  # its arrays have grown
+            self._copy = state.copy()
+        return self._copy
 
     def _position(self, index: int) -> dict[str, Any] | None:
         return None if self.source is None else self.source.position(index)
@@ -178,6 +187,10 @@ class Autosave:
         warnings.warn(f"{error.filename}: {error.strerror}; the run goes on", RuntimeWarning, stacklevel=4)
 
 
+def _is_large(state: State) -> bool:
+    return sum(array.nbytes for array in state.arrays().values()) >= LARGE
+
+
 class _Writer:
     """A copy of a State on its way to the disk; the program does not end before it is there."""
 
@@ -186,7 +199,7 @@ class _Writer:
     ) -> None:
         self.index = clock_of(state).index
         self.error: Exception | None = None
-        self._write, self._state, self._position = write, state.copy(), position
+        self._write, self._state, self._position = write, state, position
         self.thread = threading.Thread(target=self._run, name="trophic-checkpoint")
         self.thread.start()
 
