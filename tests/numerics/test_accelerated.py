@@ -69,7 +69,8 @@ CASES = {
         False,
     ),
     "ghosts of silent heads": (
-        Network(n_targets=2, protection="ghosts", rules=(*BUSY, ("leak", 0.8), ("noise", 0.01)), **TASK),
+        Network(n_targets=2, protection="ghosts", structure="gated", rules=(*BUSY, ("leak", 0.8), ("noise", 0.01)),
+                **TASK),
         labelled(2),
         True,
     ),
