@@ -37,7 +37,11 @@ def main() -> None:
         agents: dict[str, Any] = {"actor-critic": fitting(spaces)}
         agents["fixed reservoir"] = fitting(spaces, plasticity="none")
         if spaces.policy == "softmax":
-            sizes: dict[str, Any] = {"n_observations": spaces.n_observations, "n_actions": spaces.n_actions, "horizon": spaces.limit}
+            sizes: dict[str, Any] = {
+                "n_observations": spaces.n_observations,
+                "n_actions": spaces.n_actions,
+                "horizon": spaces.limit,
+            }
             agents["stream AC(lambda)"] = StreamAC(**sizes)
         for name, model in agents.items():
             trials = of_row(NAME, f"{task} {name}", lambda task=task: make(task), model, episodes)

@@ -133,8 +133,8 @@ class ActorCritic(ActingModel[ActorCriticState]):
     def least_squares(cls, **parameters: Any) -> Self:
         """The same actor with recursive LSTD(lambda) on a reservoir of eight blocks: a critic that remembers.
 
-        Its matrix joins all neurons of the critic, so it is not local. Its surprises are as large late as early, and the
-        unit of a synapse's change may forget sooner.
+        Its matrix joins all neurons of the critic, so it is not local. Its surprises stay large, so that the unit of a
+        synapse's change may forget sooner.
 
         Examples
         --------
