@@ -112,6 +112,20 @@ def test_channels_each_have_a_table_and_a_figure(tmp_path, forecast):
     assert len(list((tmp_path / "out").glob("figure-*.png"))) == 2
 
 
+def test_random_times_are_put_on_a_grid(tmp_path, forecast):
+    times_s = np.cumsum(np.random.default_rng(0).exponential(1.25, 1200))
+    rows = (f"{time_s:.4f},{np.sin(2 * np.pi * time_s / 24):.6f}\n" for time_s in times_s)
+    path = tmp_path / "random.csv"
+    path.write_text("time_s,x\n" + "".join(rows))
+    errors = []
+    for options in ((), ("--step", "1")):
+        code, out, err = forecast(path, "--horizon", "6", "--json", *options)
+        assert (code, err) == (0, "")
+        report = json.loads(out)
+        errors.append(report["channels"][0]["horizons"][-1]["nrmse"])
+    assert errors[1] < 0.5 * errors[0]
+
+
 def test_a_record_too_short_to_learn_from_is_told_as_it_is(tmp_path, forecast):
     code, out, _ = forecast(save_csv(tmp_path, two_tones(20)), "--horizon", 30)
     assert code == 0
@@ -126,6 +140,7 @@ def test_a_record_too_short_to_learn_from_is_told_as_it_is(tmp_path, forecast):
         (["--horizon", "513"], "got '513'"),
         (["--coverage", "90"], "--coverage must be in (0, 1), got 90.0"),
         (["--column", "y"], "y"),
+        (["--step", "0"], "--step must be in"),
         (["--pcm", "s16le"], "belongs to standard input"),
     ],
 )

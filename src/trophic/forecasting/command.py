@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,8 +25,8 @@ class Forecast:
 
     FILE is audio (.wav, .flac, .ogg, .mp3 ...), a table (.csv, .tsv, .txt, .parquet ...) or NumPy (.npy, .npz), or -
     for standard input: lines of numbers, or raw samples with --pcm. It is read block by block, and every sample is
-    forecast before it is learned from. A row is a step: in a file with irregular time stamps rows without any value
-    count as no time, unless --sample-rate says that they are a grid.
+    forecast before it is learned from. A row is a step, as a month is; --step puts what was taken at irregular times,
+    or has rows left out, on a regular grid.
     """
 
     file: Positional[Annotated[Path, arg(metavar="FILE")]]
@@ -40,6 +41,8 @@ class Forecast:
     """Unit of a numeric time column: ns, us, ms, s, min, h, day or year."""
     sample_rate: Annotated[float | None, arg(metavar="HZ", help_behavior_hint="(default: from the file)")] = None
     """Samples per second, if the file has no time column or states a wrong rate."""
+    step: Annotated[float | None, arg(metavar="SECONDS", help_behavior_hint="(default: a row is a step)")] = None
+    """Step of a regular grid: one without a sample is missing, several samples in one are averaged."""
     horizon: Annotated[str, arg(metavar="N[,N..]")] = "1"
     """Samples ahead, 1 to 512; several with commas. 1 is always among them."""
     coverage: Annotated[float, arg(metavar="PART")] = 0.9
@@ -71,6 +74,8 @@ def _forecast(command: Forecast, path: Path) -> int:
     if not 0 < command.coverage < 1:
         raise UsageError(f"--coverage must be in (0, 1), got {command.coverage}; 0.9 holds nine samples in ten")
     source = opened(command, path)
+    if command.step is not None:
+        source = _on_grid(source, command.step)
     model = Forecaster(n_inputs=source.n_channels, horizons=horizons, rules=(("coverage", command.coverage),))
     folder = None if command.out is None else _Folder(command.out, source, horizons)
     skill, end = Skill(source.n_channels, horizons, int(WARM_UP * source.n_samples)), _End()
@@ -85,6 +90,17 @@ def _forecast(command: Forecast, path: Path) -> int:
         share = report.n_samples / source.n_samples
         return complain(f"interrupted after {100 * share:.0f} % of {source.path}", INTERRUPTED)
     return 0
+
+
+def _on_grid(source: Source, step_s: float) -> Source:
+    from trophic.runtime.grid import LONGEST_GAP, GridSource
+
+    if not (0 < step_s < math.inf and source.duration_s / step_s <= LONGEST_GAP):
+        raise UsageError(
+            f"--step must be in {source.duration_s / LONGEST_GAP:.2g}..inf seconds for a record of "
+            f"{source.duration_s:g} s, got {step_s:g}"
+        )
+    return GridSource.of(source, step_s)
 
 
 def _horizons(text: str) -> tuple[int, ...]:
