@@ -20,10 +20,10 @@ from trophic.network.model import Network
 from trophic.signals.chaos import lorenz, mackey_glass, narma10
 
 Array = NDArray[np.float64]
-SEEDS = range(10_020, 10_025)  # those before these were looked at when the constants below were chosen
+SEEDS = range(10_030, 10_035)  # those before these were looked at when the constants below were chosen
 N_SAMPLES, SCORED = 8_000, 2_000
 # what forecasts want: a longer memory, a small input, calm plasticity, a readout that forgets and is hardly bound
-DYNAMICS = (("self_radius", 0.9), ("bias", 0.2), ("rate", 1e-3))
+DYNAMICS = (("self_radius", 0.95), ("bias", 0.2), ("rate", 1e-3))
 MEMORY = (("forgetting", 0.999),)
 READOUTS: dict[str, dict[str, Any]] = {
     "rls": {"readout": "rls", "precision": "float64", "rules": (*MEMORY, ("prior", 1e6), ("prior_cap", 1e6))},
