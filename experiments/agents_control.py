@@ -35,6 +35,7 @@ def main() -> None:
     for task, episodes in EPISODES.items():
         spaces = spaces_of(make(task))
         agents: dict[str, Any] = {"actor-critic": fitting(spaces)}
+        agents["slow unit of change"] = fitting(spaces, rules=(("variance_decay", 0.9999),))
         agents["fixed reservoir"] = fitting(spaces, plasticity="none")
         if spaces.policy == "softmax":
             sizes: dict[str, Any] = {

@@ -20,6 +20,7 @@ NAME, GOAL, EPISODES = "agents_lunarlander", 200.0, 500
 SIZES: dict[str, Any] = {"n_observations": 8, "n_actions": 4, "horizon": 1000}
 ROWS: dict[str, Any] = {
     "strictly local": ActorCritic(**SIZES),
+    "strictly local, slow unit of change": ActorCritic(**SIZES, rules=(("variance_decay", 0.9999),)),
     "strictly local, fixed reservoir": ActorCritic(**SIZES, plasticity="none"),
     "local actor, least-squares critic": ActorCritic.least_squares(**SIZES),
     "fixed reservoir, least-squares critic": ActorCritic.least_squares(**SIZES, plasticity="none"),
@@ -31,7 +32,7 @@ ROWS: dict[str, Any] = {
         **SIZES,
         critic="td",
         critic_blocks=4,
-        rules=(("actor_rate", 3e-4), ("critic_trace", 0.8), ("surprise_clip", 1e6), ("variance_decay", 0.999)),
+        rules=(("actor_rate", 3e-4), ("critic_trace", 0.8), ("surprise_clip", 1e6)),
     ),
     "stream AC(lambda), backpropagation": StreamAC(n_observations=8, n_actions=4, horizon=1000),
     "published rules": ActorCritic.published(**SIZES),

@@ -133,16 +133,14 @@ class ActorCritic(ActingModel[ActorCriticState]):
     def least_squares(cls, **parameters: Any) -> Self:
         """The same actor with recursive LSTD(lambda) on a reservoir of eight blocks: a critic that remembers.
 
-        Its matrix joins all neurons of the critic, so it is not local. Its surprises stay large, so that the unit of a
-        synapse's change may forget sooner.
+        Its matrix joins all neurons of the critic, so it is not local.
 
         Examples
         --------
         >>> ActorCritic.least_squares(n_observations=8, n_actions=4).critic
         'lstd'
         """
-        rules = {"variance_decay": 0.999, **dict(parameters.pop("rules", ()))}
-        return cls(**{"critic": "lstd", "critic_blocks": 8, **parameters, "rules": tuple(rules.items())})
+        return cls(**{"critic": "lstd", "critic_blocks": 8, **parameters})
 
     @classmethod
     def published(cls, **parameters: Any) -> Self:

@@ -40,7 +40,7 @@ RULE_TABLE: dict[str, tuple[float, float, float, str]] = {
     "cell_rate": (0.12, 0.0, 1.0, "alpha of a critic of cells: part of a surprise corrected at once; annealed"),
     "cell_gain": (4.0, 0.0, 1e3, "standard deviation of a cell's input weights, in 1/sqrt(inputs)"),
     "cell_bias": (4.0, 0.0, 1e3, "the same of biases in the last block, and 0 in the first: cells of every fineness"),
-    "variance_decay": (0.9999, 0.0, 1.0, "beta of the running second moment of a synapse's change"),
+    "variance_decay": (0.999, 0.0, 1.0, "beta of the running second moment of a synapse's change"),
     "variance_floor": (1e-4, 0.0, 1.0, "added to its root"),
     "forgetting": (0.9998, 0.5, 1.0, "beta of the recursive least squares, per step"),
     "prior": (1.0, 1e-9, 1e9, "P_0 of the recursive least squares"),
