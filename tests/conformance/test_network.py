@@ -26,7 +26,6 @@ VARIANTS = {
     "ghosts": Network(**SMALL, protection="ghosts"),
     "exact": Network(**SMALL, trace="exact", feedback="symmetric", rules=(("leak", 0.5),)),
     "accelerated": Network(**SMALL, engine="accelerated"),
-    "accelerated ghosts": Network(**SMALL, engine="accelerated", protection="ghosts"),
 }
 
 
