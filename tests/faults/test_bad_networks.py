@@ -63,6 +63,16 @@ def test_a_spike_is_nobody_s_teacher() -> None:
     assert np.array_equal(states[0].readout, states[1].readout)
 
 
+def test_a_line_that_stays_flat_moves_no_unit() -> None:
+    """Sixty thousand equal samples leave the unit of the signal before them, and so all that was learned in it."""
+    clean = stream(15_000)
+    values = np.concatenate([clean[:10_000], np.full(60_000, 0.7), clean[10_000:]])
+    model = trophic.Network(n_blocks=4, block_size=16)
+    before, after = (trophic.run(model, values[:n], sample_rate_hz=1000).state.channels for n in (10_000, 70_000))
+    assert after["unit"][0] == before["unit"][0]
+    assert rms(network_error(values)[-4000:]) < 1.05 * rms(network_error(clean)[-4000:])
+
+
 CHANGES: dict[str, Callable[[Values], None]] = {
     "constant, then alive": lambda x: x.__setitem__(slice(0, 5000), 1 + 1e-6 * x[:5000]),
     "level for ever": lambda x: x.__setitem__(slice(10_000, None), x[10_000:] + 1e4),

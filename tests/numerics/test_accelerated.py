@@ -49,6 +49,7 @@ def unlabelled() -> np.ndarray:
     values[600:] = 5 + 4 * values[600:]
     values[[0, 7, 600]] = np.nan
     values[300:320] = np.nan
+    values[322:590] = values[321]
     values[[1, 450]] = 1e4
     values[700:780] = -1e5  # longer than the patience of the case that has little
     return values

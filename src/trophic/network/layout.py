@@ -128,6 +128,8 @@ CHANNEL = np.dtype(
         ("half_mean", "f8"),  # of the second half of the first 4, 8 .. 256
         ("half_variance", "f8"),
         ("far", "i8"),  # far values beyond the others that were near
+        ("last", "f8"),  # the last value, as it came
+        ("flat", "i8"),  # how often it came again
         ("scaled", "f8"),  # the present sample
     ]
 )

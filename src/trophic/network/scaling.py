@@ -10,7 +10,8 @@ target that is no input changes the units of its head alone: the other heads kee
 One spike of 1e4 would make the unit a hundred times too large for as long as the moments remember. So a value further
 than ``far`` units from the origin is taken for a fault of the sensor, and as missing, until such values outnumber the
 others by ``patience``; then the signal is another one, and the moments begin anew. What spoilt the start is forgotten
-at samples 8, 16 .. 256, if the second half of what was heard says that it was that.
+at samples 8, 16 .. 256, if the second half of what was heard says that it was that. A value that comes again and again
+(a sensor that is stuck or off) would take the unit down without end, so after 256 times it is not counted.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from trophic.network.layout import X
 SETTLE = 16  # samples of a channel before its unit is worth anything
 SPOILT = 30.0  # deviation of all that was heard at first, over that of its second half, that only a fault explains
 WATCHED = 64  # samples of a channel before any is taken for a fault
+FLAT = 256  # times that a value comes again, after which it says nothing about the unit
 
 
 @inlined
@@ -44,7 +46,7 @@ def is_far(channel, value, rules):
 
 @inlined
 def begin(channel, value):
-    """The moments of the second half of what was heard: they count if all of it says ``far`` times as much.
+    """The moments of the second half of what was heard: they count if all of it says thirty times as much.
 
     True at samples 1, 2, 4 .. 256, where the unit moves.
     """
@@ -64,7 +66,11 @@ def begin(channel, value):
 
 @inlined
 def observe(channel, value, rules):
-    """The running moments after one sample; True if origin or unit should move."""
+    """The running moments after one sample; True if origin or unit should move. A flat line leaves them alone."""
+    channel.flat = channel.flat + 1 if value == channel.last else 0
+    channel.last = value
+    if channel.flat >= FLAT:
+        return False
     channel.n += 1
     rate = max(rules.scale_rate, 1.0 / channel.n)
     difference = value - channel.mean

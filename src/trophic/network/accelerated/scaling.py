@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from trophic.network.accelerated.arrays import Arrays, Plan
 from trophic.network.accelerated.dynamics import predict
-from trophic.network.scaling import SETTLE, SPOILT, WATCHED
+from trophic.network.scaling import FLAT, SETTLE, SPOILT, WATCHED
 
 
 def proper_unit(mean: jax.Array, variance: jax.Array) -> jax.Array:
@@ -47,6 +47,12 @@ def begin(s: Arrays, row: jax.Array, heard: jax.Array, n: jax.Array) -> tuple[ja
 def observe(s: Arrays, row: jax.Array, good: jax.Array, rules: Any) -> tuple[Arrays, jax.Array]:
     """Running moments after one sample, and the channels whose origin and unit should move."""
     heard = good & (rules.scale_rate > 0)
+    flat = jnp.where(row == s["channels.last"], s["channels.flat"] + 1, 0)
+    unchanged = {
+        "channels.flat": jnp.where(heard, flat, s["channels.flat"]),
+        "channels.last": jnp.where(heard, row, s["channels.last"]),
+    }
+    heard &= flat < FLAT
     n = s["channels.n"] + heard
     mean, variance = s["channels.mean"], s["channels.variance"]
     rate = jnp.maximum(rules.scale_rate, 1.0 / jnp.maximum(n, 1))
@@ -60,7 +66,7 @@ def observe(s: Arrays, row: jax.Array, good: jax.Array, rules: Any) -> tuple[Arr
     deviation, unit = proper_unit(mean, variance), s["channels.unit"]
     late = (jnp.abs(mean - s["channels.origin"]) > unit) | (deviation > 2.0 * unit) | (deviation < 0.5 * unit)
     after = {"n": n, "mean": mean, "variance": variance, "half_mean": half_mean, "half_variance": half_variance}
-    return {f"channels.{name}": value for name, value in after.items()}, early | (heard & (n > 256) & late)
+    return unchanged | {f"channels.{name}": value for name, value in after.items()}, early | (heard & (n > 256) & late)
 
 
 def move_units(s: Arrays, due: jax.Array, plan: Plan) -> Arrays:
