@@ -20,12 +20,13 @@ from trophic.network.model import Network
 from trophic.signals.chaos import lorenz, mackey_glass, narma10
 
 Array = NDArray[np.float64]
-SEEDS = range(10_040, 10_045)  # those before these were looked at when the constants below were chosen
+SEEDS = range(10_050, 10_055)  # those before these were looked at when the constants below were chosen
 N_SAMPLES, SCORED = 8_000, 2_000
 # what forecasts want: a longer memory, a small input, calm plasticity, a readout that forgets and is hardly bound
 DYNAMICS = (("bias", 0.2), ("rate", 1e-3))
-RADIUS = {256: 0.9, 512: 0.95}  # of a block's own weights, by neurons; the best of .9, .95, 1 on seeds 0..2
-MEMORY = (("forgetting", 0.999),)
+# of a block's own weights: on seeds 0..2 full least squares on 512 neurons wants .95 (of .9, .95, 1), the rest .9. Seeds
+# 10030..10044 showed what happens if all take .95: Lorenz becomes worse, 1.5 (full) and 1.9 (blocks) times the ESN
+RADIUS = {("rls", 512): 0.95}
 READOUTS: dict[str, dict[str, Any]] = {
     "rls": {"readout": "rls", "precision": "float64", "rules": (*MEMORY, ("prior", 1e6), ("prior_cap", 1e6))},
     "block_rls": {"readout": "block_rls", "precision": "float64", "rules": (*MEMORY, ("prior", 1e4))},
@@ -49,7 +50,12 @@ def series(task: str, seed: int) -> tuple[Array, Array]:
 def ours(readout: str, n_units: int, task: str, scaling: str = "none") -> Network:
     """Our network for forecasts: blocks of 32 neurons, nothing else than the constants above."""
     options = dict(READOUTS[readout])
-    rules = (*DYNAMICS, ("self_radius", RADIUS[n_units]), ("input_gain", GAIN[task]), *options.pop("rules"))
+    rules = (
+        *DYNAMICS,
+        ("self_radius", RADIUS.get((readout, n_units), 0.9)),
+        ("input_gain", GAIN[task]),
+        *options.pop("rules"),
+    )
     shape: dict[str, Any] = {"n_inputs": 1, "n_targets": 1, "n_blocks": n_units // 32, "block_size": 32}
     return Network(**shape, scaling=scaling, rules=rules, **options)
 
