@@ -143,7 +143,7 @@ def test_estimators_keep_names(library: str) -> None:
 @pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
 def test_rows_of_a_frame_keep_names_in_river(library: str) -> None:
     adapter = pytest.importorskip("trophic.adapters.river", reason="pip install 'trophic[river]'")
-    stream = pytest.importorskip("river.stream")
+    stream = pytest.importorskip("river.stream", reason="pip install 'trophic[river]'")
     learner, table = adapter.EcologyTransformer(0.01, 0.45, n_branches=1), MAKERS[library]()
     for row, _ in stream.iter_frame(table if library == "pandas" else table.drop(["when"])):
         learner.learn_one(row)

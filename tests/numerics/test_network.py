@@ -283,8 +283,7 @@ def test_a_bad_sample_changes_no_weight_and_time_goes_on() -> None:
 
 def test_several_horizons() -> None:
     x = np.sin(0.2 * np.arange(3000))
-    still: dict[str, Any] = {"plasticity": "none", "structure": "none"}
-    model = Network(n_blocks=4, block_size=8, horizons=(1, 4), **still, **ACCURATE)
+    model = Network(n_blocks=4, block_size=8, horizons=(1, 4), plasticity="none", **ACCURATE)
     state = model.init(0)
     info = model.advance(state, chunk(x))
     late = info.prediction[2000:, 0] - x[2000:, None]
