@@ -56,6 +56,8 @@ def test_steps_and_gaps_have_limits() -> None:
             list(on_grid([chunk], step_s))
     with pytest.raises(ValueError, match="step_s needs times_s"):
         trophic.forecast(np.zeros(100), step_s=1.0)
+    with pytest.raises(ValueError, match="times_s holds no time stamp"):
+        trophic.forecast(np.zeros(100), times_s=np.full(100, np.nan), step_s=1.0)
 
 
 def test_a_rhythm_at_random_times_is_forecast() -> None:

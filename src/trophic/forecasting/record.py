@@ -236,10 +236,7 @@ def forecast(
     values = record.values
     stamps, sample_rate_hz, time_axis = clock_of(record.times_s, len(values), sample_rate_hz, times_s)
     if step_s is not None:
-        if stamps is None:
-            raise ValueError(f"step_s needs times_s, the time stamps of the samples, got step_s={step_s} without them")
-        [*steps] = on_grid([Chunk(values, times_s=stamps)], step_s)
-        values, stamps = np.concatenate([s.values for s in steps]), np.concatenate([s.time_stamps_s() for s in steps])
+        values, stamps = _on_steps(values, stamps, step_s)
     n, c = values.shape
     model = Forecaster(n_inputs=c, horizons=horizons, rules=(("coverage", float(coverage)),))
     collected, skill = _Collected(), Skill(c, horizons, int(WARM_UP * n))
@@ -273,6 +270,16 @@ def forecast(
         library=record.library,
         **joined,
     )
+
+
+def _on_steps(values: Array, stamps: Array | None, step_s: float) -> tuple[Array, Array]:
+    """Values and time stamps of the record on a regular grid."""
+    if stamps is None:
+        raise ValueError(f"step_s needs times_s, the time stamps of the samples, got step_s={step_s} without them")
+    if not np.isfinite(stamps).any():
+        raise ValueError("times_s holds no time stamp; they are seconds, in increasing order")
+    [*steps] = on_grid([Chunk(values, times_s=stamps)], step_s)
+    return np.concatenate([s.values for s in steps], dtype=np.float64), np.concatenate([s.time_stamps_s() for s in steps])
 
 
 def horizons_of(horizon: int | Iterable[int]) -> tuple[int, ...]:
