@@ -279,7 +279,8 @@ def _on_steps(values: Array, stamps: Array | None, step_s: float) -> tuple[Array
     if not np.isfinite(stamps).any():
         raise ValueError("times_s holds no time stamp; they are seconds, in increasing order")
     [*steps] = on_grid([Chunk(values, times_s=stamps)], step_s)
-    return np.concatenate([s.values for s in steps], dtype=np.float64), np.concatenate([s.time_stamps_s() for s in steps])
+    on_steps = np.concatenate([s.values for s in steps], dtype=np.float64)
+    return on_steps, np.concatenate([s.time_stamps_s() for s in steps])
 
 
 def horizons_of(horizon: int | Iterable[int]) -> tuple[int, ...]:
