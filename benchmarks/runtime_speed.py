@@ -30,6 +30,7 @@ import soundfile
 import trophic
 from benchmarks import report
 from trophic.cli import main as command_line
+from trophic.runtime.clock import Clock
 from trophic.runtime.guard import admit, without_marks
 from trophic.runtime.live import open_live
 from trophic.runtime.sinks import JsonLines
@@ -118,17 +119,19 @@ def step_jobs(folder: Path) -> list[Job]:
     for model in (trophic.Ecology(f_min_hz=2, f_max_hz=450, track_every=CHUNK), trophic.Network(n_inputs=1)):
         name, x = type(model).__name__, tones(CHUNK * 300)[0][:, None]
         chunks = [trophic.Chunk(x[i : i + CHUNK], i, sample_period_s=1 / FS) for i in range(0, len(x), CHUNK)]
-        info = model.step(model.init(), chunks[0])[1]
         sink = JsonLines(folder / f"{name}.jsonl")
         brief = JsonLines(folder / f"{name}.brief.jsonl", BRIEF[name])
 
-        def advance(model: Any = model, chunks: Any = chunks) -> None:
-            state = model.init()
+        def advance(model: Any = model, chunks: Any = chunks) -> Any:
+            state, info = model.init(), None
             for chunk in chunks:
-                model.advance(state, chunk)
+                info = model.advance(state, chunk)
+            return info
 
-        def guard(model: Any = model, chunks: Any = chunks) -> None:
-            clock = model.init().clock
+        info = advance()  # of the last chunk: numbers, where the first has nulls
+
+        def guard(chunks: Any = chunks) -> None:
+            clock = Clock.new()
             for chunk in chunks:
                 admit(clock, without_marks(chunk))
                 clock.tick(chunk)

@@ -76,7 +76,7 @@ class Clock(State):
     @property
     def index(self) -> int:
         """Absolute index of the next sample."""
-        return int(self.n_samples[0])
+        return self.n_samples.item()
 
     @property
     def n_channels(self) -> int:
@@ -85,7 +85,7 @@ class Clock(State):
 
     def tick(self, chunk: Chunk) -> None:
         """Move the shared index past ``chunk``; call it once per chunk, after every channel was admitted."""
-        self.n_samples[0] += len(chunk)
+        self.n_samples[0] = self.index + len(chunk.values)
 
 
 def clock_of(state: State) -> Clock:

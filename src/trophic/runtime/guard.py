@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from trophic.engines.native import entry
+from trophic.engines.native import native
 from trophic.runtime.clock import Clock
 from trophic.runtime.contract import Chunk
 
@@ -86,12 +86,58 @@ def admit(clock: Clock, chunk: Chunk, channel: int = 0) -> Admitted:
     """
     check_continues(clock, chunk, channel)
     values = np.ascontiguousarray(chunk.values[:, channel], dtype=np.float64)
-    if chunk.times_s is None:
-        admitted, n_bad, n_late = _admit_regular(clock, chunk, channel, values)
-    else:
-        admitted, n_bad, n_late = _admit_irregular(clock, chunk, channel, values)
-    _record(clock, chunk.first_sample, channel, admitted, n_bad, n_late)
-    return admitted
+    is_regular = chunk.sample_period_s is not None
+    stamps_s = _NO_STAMPS if is_regular else np.ascontiguousarray(chunk.times_s, dtype=np.float64)
+    period_s = float(chunk.sample_period_s or 0.0)
+    n = len(values)
+    dt_s, times_s, position = np.empty(n), np.empty(n), np.empty(n, np.int64)
+    n_good = scan(
+        values, stamps_s, is_regular, period_s, float(chunk.start_time_s), channel,
+        clock.n_samples, clock.last_index, clock.last_time_s, clock.first_time_s,
+        clock.n_bad, clock.n_late, clock.n_gaps, dt_s, times_s, position,
+    )  # fmt: skip
+    if n_good < n:
+        position = position[:n_good].copy()
+        values, dt_s, times_s = values[position], dt_s[:n_good].copy(), times_s[:n_good].copy()
+    return Admitted(values, dt_s, times_s, position)
+
+
+_NO_STAMPS = np.empty(0)
+
+
+@native
+def scan(
+    values, stamps_s, is_regular, period_s, start_time_s, channel,
+    n_samples, last_index, last_time_s, first_time_s, n_bad, n_late, n_gaps, dt_s, times_s, position,
+):  # fmt: skip
+    """One pass over ``values``: what is good goes to the front of ``dt_s``, ``times_s`` and ``position``; how many.
+
+    The clock's entries of ``channel`` are brought up to date. ``period_s`` is 0.0 for an irregular stream,
+    ``stamps_s`` empty for a regular one.
+    """
+    last, newest_s, bad, late, gaps, n_good = last_index[channel], last_time_s[channel], 0, 0, 0, 0
+    for i in range(values.shape[0]):
+        index = n_samples[0] + i
+        time_s = start_time_s + index * period_s if is_regular else stamps_s[i]
+        if not (abs(values[i]) < NO_MEASUREMENT and (is_regular or abs(time_s) < np.inf)):
+            bad += 1
+        elif not is_regular and last >= 0 and time_s <= newest_s:
+            late += 1
+        else:
+            if last < 0:
+                dt_s[n_good] = period_s
+                first_time_s[channel] = time_s
+            else:
+                dt_s[n_good] = (index - last) * period_s if is_regular else time_s - newest_s
+            times_s[n_good], position[n_good] = time_s, i
+            gaps += index - last > 1
+            last, newest_s = index, time_s
+            n_good += 1
+    last_index[channel], last_time_s[channel] = last, newest_s
+    n_bad[channel] += bad
+    n_late[channel] += late
+    n_gaps[channel] += gaps
+    return n_good
 
 
 def is_measurement(values: NDArray[np.floating]) -> NDArray[np.bool_]:
@@ -115,7 +161,7 @@ def all_measured(values: NDArray[np.floating]) -> bool:
     >>> all_measured(np.array([1.0, -1e35])), all_measured(np.array([1.0, np.nan])), all_measured(np.array([-1e36]))
     (True, False, False)
     """
-    flat = values.reshape(-1)
+    flat = values.ravel()
     return float(flat.dot(flat)) < NO_MEASUREMENT**2 or bool(is_measurement(values).all())
 
 
@@ -136,84 +182,9 @@ def without_marks(chunk: Chunk) -> Chunk:
     return dataclasses.replace(chunk, values=np.where(marked, np.nan, values)) if marked.any() else chunk
 
 
-def _admit_regular(clock: Clock, chunk: Chunk, channel: int, values: NDArray[np.float64]) -> tuple[Admitted, int, int]:
-    period_s, n = chunk.sample_period_s, len(values)
-    assert period_s is not None
-    dt_s, times_s, position = np.empty(n), np.empty(n), np.empty(n, dtype=np.int64)
-    last = int(clock.last_index[channel])
-    n_good = scan(values, chunk.first_sample, last, float(period_s), float(chunk.start_time_s), dt_s, times_s, position)
-    if n_good < n:
-        position = position[:n_good].copy()
-        values, dt_s, times_s = values[position], dt_s[:n_good].copy(), times_s[:n_good].copy()
-    return Admitted(values, dt_s, times_s, position), n - n_good, 0
-
-
-@entry
-def scan(values, first_sample, last, period_s, start_time_s, dt_s, times_s, position):
-    """Intervals, time stamps and places of the measurements among ``values``, from the front; how many there are.
-
-    ``last`` is the index of the good sample before them, -1 if there is none: the first one gets one period.
-    """
-    n_good = 0
-    for i in range(values.shape[0]):
-        if abs(values[i]) < NO_MEASUREMENT:
-            index = first_sample + i
-            dt_s[n_good] = (index - last) * period_s if last >= 0 else period_s
-            times_s[n_good] = start_time_s + index * period_s
-            position[n_good] = i
-            last = index
-            n_good += 1
-    return n_good
-
-
-def _admit_irregular(
-    clock: Clock, chunk: Chunk, channel: int, values: NDArray[np.float64]
-) -> tuple[Admitted, int, int]:
-    times_s = np.asarray(chunk.times_s, dtype=np.float64)
-    started = clock.last_index[channel] >= 0
-    usable = is_measurement(values) & np.isfinite(times_s)
-    position = np.arange(len(values), dtype=np.int64)
-    n_bad = n_late = 0
-    if not usable.all():
-        position = position[usable]
-        n_bad = len(values) - len(position)
-    # A late sample is below the running maximum and so never moves it: one pass finds them all.
-    stamps = times_s if n_bad == 0 else times_s[position]
-    edge = clock.last_time_s[channel] if started else -np.inf
-    in_order = np.empty(len(stamps), dtype=bool)
-    in_order[:1] = stamps[:1] > edge
-    in_order[1:] = stamps[1:] > np.maximum(np.maximum.accumulate(stamps), edge)[:-1]
-    if not in_order.all():
-        position, stamps = position[in_order], stamps[in_order]
-        n_late = len(in_order) - len(position)
-    if n_bad or n_late:
-        values = values[position]
-    dt_s = np.empty(len(stamps))
-    np.subtract(stamps[1:], stamps[:-1], out=dt_s[1:])
-    dt_s[:1] = stamps[:1] - edge if started else 0.0
-    return Admitted(values, dt_s, stamps, position), n_bad, n_late
-
-
-def _record(clock: Clock, first_sample: int, channel: int, admitted: Admitted, n_bad: int, n_late: int) -> None:
-    if n_bad:
-        clock.n_bad[channel] += n_bad
-    if n_late:
-        clock.n_late[channel] += n_late
-    position = admitted.position
-    if not len(position):
-        return
-    last, newest = int(clock.last_index[channel]), first_sample + int(position[-1])
-    if newest - last > len(position):  # something between the previous good sample and the newest was dropped
-        clock.n_gaps[channel] += np.count_nonzero(np.diff(position, prepend=last - first_sample) > 1)
-    if last < 0:
-        clock.first_time_s[channel] = admitted.times_s[0]
-    clock.last_index[channel] = newest
-    clock.last_time_s[channel] = admitted.times_s[-1]
-
-
 def check_continues(clock: Clock, chunk: Chunk, channel: int) -> None:
     """Raise the ValueError of `admit` if ``chunk`` does not follow what the clock has seen of ``channel``."""
-    if chunk.first_sample != clock.n_samples[0]:
+    if chunk.first_sample != clock.n_samples.item():
         raise ValueError(
             f"chunk.first_sample must be {clock.index}, the samples this state has consumed, got {chunk.first_sample}; "
             "feed the chunks in order, mark missing samples with NaN, and start a new stream with model.init()"
@@ -223,12 +194,12 @@ def check_continues(clock: Clock, chunk: Chunk, channel: int) -> None:
             f"chunk.values has {chunk.values.shape[1]} channels, this state has {clock.n_channels}; "
             "give the model n_channels = the number of columns of the signal"
         )
-    last = clock.last_index[channel]
+    last = clock.last_index.item(channel)
     if chunk.sample_period_s is not None and last >= 0:
-        expected_s = chunk.start_time_s + int(last) * chunk.sample_period_s
-        if expected_s != clock.last_time_s[channel]:
+        expected_s = chunk.start_time_s + last * chunk.sample_period_s
+        if expected_s != (newest_s := clock.last_time_s.item(channel)):
             raise ValueError(
-                f"sample {last} was at {clock.last_time_s[channel]} s, but sample_period_s={chunk.sample_period_s} and "
+                f"sample {last} was at {newest_s} s, but sample_period_s={chunk.sample_period_s} and "
                 f"start_time_s={chunk.start_time_s} put it at {expected_s} s; keep both for the whole stream, "
                 "or pass times_s from the first chunk on"
             )

@@ -6,7 +6,7 @@ import dataclasses
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Protocol, runtime_checkable
 
@@ -139,18 +139,17 @@ class JsonLines:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
 
     def write(self, info: Any) -> None:
-        fields = _fields_of(info, self._fields)
+        names = _names_of(info, self._fields)
         if self._when is None:
-            _append(self._file, self._line(fields, -1))
-        elif rows := _rows_where(dict(_fields_of(info)), self._when):
-            _append(self._file, b"".join([self._line(fields, row) for row in rows]))
+            _append(self._file, self._line(_row(info, names, -1)))
+        elif rows := _rows_where(_fields_of(info), self._when):
+            _append(self._file, b"".join([self._line(_row(info, names, row)) for row in rows]))
 
     def close(self) -> None:
         os.close(self._file)
 
-    def _line(self, fields: list[tuple[str, Any]], row: int) -> bytes:
-        shown = dict(_row(fields, row))
-        return orjson.dumps(shown, _listed, orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE)
+    def _line(self, shown: dict[str, Any]) -> bytes:
+        return orjson.dumps(shown, _listed, _OPTIONS)
 
 
 class LineProtocol(JsonLines):
@@ -200,8 +199,7 @@ class LineProtocol(JsonLines):
         super().__init__(path, None if fields is None else {*fields, *_STAMPS}, when)
         self._measurement = measurement
 
-    def _line(self, fields: list[tuple[str, Any]], row: int) -> bytes:
-        shown = dict(_row(fields, row))
+    def _line(self, shown: dict[str, Any]) -> bytes:
         stamp = next((float(shown[name]) for name in _STAMPS if name in shown), math.nan)
         cells = [cell for name, value in shown.items() if name not in _STAMPS for cell in _cells(name, value)]
         if not cells:  # a line without a field is none
@@ -241,13 +239,20 @@ def _nanoseconds(time_s: float) -> str:
     return f" {round(time_s * 1e6) * 1000}" if math.isfinite(time_s) else ""
 
 
-def _row(fields: list[tuple[str, Any]], row: int) -> Iterator[tuple[str, Any]]:
-    """That row of every array (of one without rows nothing), and what is no array."""
-    for name, value in fields:
+def _row(info: Any, names: Sequence[str], row: int) -> dict[str, Any]:
+    """Of the fields ``names`` that row of every array (of one without rows nothing), and what is no array."""
+    read = dict.__getitem__ if isinstance(info, dict) else getattr
+    shown = {}
+    for name in names:
+        value = read(info, name)
         if not isinstance(value, np.ndarray) or not value.ndim:
-            yield name, value
+            shown[name] = value
         elif len(value):
-            yield name, value[row]
+            shown[name] = value[row]
+    return shown
+
+
+_OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
 
 
 def _listed(value: Any) -> Any:
@@ -282,20 +287,25 @@ def concatenate(infos: Iterable[Any]) -> dict[str, NDArray[Any]]:
     """
     pieces: dict[str, list[NDArray[Any]]] = {}
     for info in infos:
-        for name, value in _fields_of(info):
+        for name, value in _fields_of(info).items():
             if isinstance(value, np.ndarray) and value.ndim:
                 pieces.setdefault(name, []).append(value)
     return {name: np.concatenate(arrays) for name, arrays in pieces.items()}
 
 
-def _fields_of(info: Any, wanted: frozenset[str] | None = None) -> list[tuple[str, Any]]:
+def _fields_of(info: Any) -> dict[str, Any]:
+    return info if isinstance(info, dict) else {name: getattr(info, name) for name in _declared(type(info), None)}
+
+
+def _names_of(info: Any, wanted: frozenset[str] | None) -> Sequence[str]:
+    """Which of the ``wanted`` fields there are, in the Info's order; all for None."""
     if isinstance(info, dict):
-        return [(name, value) for name, value in info.items() if wanted is None or name in wanted]
-    return [(name, getattr(info, name)) for name in _names_of(type(info), wanted)]
+        return [name for name in info if wanted is None or name in wanted]
+    return _declared(type(info), wanted)
 
 
 @lru_cache(maxsize=256)
-def _names_of(kind: type, wanted: frozenset[str] | None) -> tuple[str, ...]:
+def _declared(kind: type, wanted: frozenset[str] | None) -> tuple[str, ...]:
     known = [field.name for field in dataclasses.fields(kind)]
     if wanted is not None and (unknown := sorted(wanted.difference(known, _STAMPS))):
         raise SinkError(f"{kind.__name__} has no field {unknown[0]!r}; it has {', '.join(known)}")
