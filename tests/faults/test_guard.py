@@ -35,7 +35,7 @@ def feed(clock: Clock, chunk: Chunk, sizes: list[int]) -> list[np.ndarray]:
     return [np.concatenate(column) for column in zip(*parts)]
 
 
-def regular(signal: list[float], **other: float) -> Chunk:
+def regular(signal: list[float], **other: Any) -> Chunk:
     return Chunk(np.array(signal)[:, None], sample_period_s=0.1, **other)
 
 
@@ -109,14 +109,23 @@ def test_a_chunk_out_of_turn_is_refused_before_anything_changes(first_sample: in
 def test_a_changed_time_base_or_channel_count_is_refused() -> None:
     clock = Clock.new()
     feed(clock, regular([1.0] * 5), [])
+    before = clock.copy()
     with pytest.raises(ValueError, match=r"sample 4 was at 0.4 s, but sample_period_s=0.2 .* put it at 0.8 s"):
         admit(clock, Chunk(np.ones((1, 1)), first_sample=5, sample_period_s=0.2))
     with pytest.raises(ValueError, match=r"start_time_s=1.0 put it at 1.4 s"):
         admit(clock, regular([1.0], first_sample=5, start_time_s=1.0))
     with pytest.raises(ValueError, match="values has 2 channels, this state has 1"):
         admit(clock, Chunk(np.ones((1, 2)), first_sample=5, sample_period_s=0.1))
+    assert clock.equals(before)
     with pytest.raises(ValueError, match="n_channels must be >= 1, got 0"):
         Clock.new(0)
+
+
+def test_a_period_of_single_precision_is_the_same_period_in_every_chunk() -> None:
+    clock = Clock.new()
+    period_s: Any = np.float32(0.1)
+    times_s = feed(clock, Chunk(np.ones((6, 1)), sample_period_s=period_s), [2, 3])[2]
+    assert times_s.tolist() == [i * float(period_s) for i in range(6)]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from trophic.runtime.contract import Chunk
 #: Magnitude from which a number is a mark for "missing" (9.97e36, 1e37, 1e38, 3.4e38) and no measurement. One such
 #: number, taken for a sample, would outweigh all that was learned for hundreds of time constants.
 NO_MEASUREMENT = 1e36
+_SQUARE = NO_MEASUREMENT**2
 
 
 class Admitted(NamedTuple):
@@ -84,7 +85,7 @@ def admit(clock: Clock, chunk: Chunk, channel: int = 0) -> Admitted:
     >>> int(clock.n_bad[0]), int(clock.n_gaps[0])
     (1, 1)
     """
-    check_continues(clock, chunk, channel)
+    _check_place(clock, chunk)
     values = np.ascontiguousarray(chunk.values[:, channel], dtype=np.float64)
     is_regular = chunk.sample_period_s is not None
     stamps_s = _NO_STAMPS if is_regular else np.ascontiguousarray(chunk.times_s, dtype=np.float64)
@@ -96,6 +97,8 @@ def admit(clock: Clock, chunk: Chunk, channel: int = 0) -> Admitted:
         clock.n_samples, clock.last_index, clock.last_time_s, clock.first_time_s,
         clock.n_bad, clock.n_late, clock.n_gaps, dt_s, times_s, position,
     )  # fmt: skip
+    if n_good < 0:
+        _check_time_base(clock, chunk, channel)  # says why
     if n_good < n:
         position = position[:n_good].copy()
         values, dt_s, times_s = values[position], dt_s[:n_good].copy(), times_s[:n_good].copy()
@@ -110,12 +113,15 @@ def scan(
     values, stamps_s, is_regular, period_s, start_time_s, channel,
     n_samples, last_index, last_time_s, first_time_s, n_bad, n_late, n_gaps, dt_s, times_s, position,
 ):  # fmt: skip
-    """One pass over ``values``: what is good goes to the front of ``dt_s``, ``times_s`` and ``position``; how many.
+    """How many of ``values`` are good; their intervals, stamps and places go to the front of the last three arrays.
 
-    The clock's entries of ``channel`` are brought up to date. ``period_s`` is 0.0 for an irregular stream,
-    ``stamps_s`` empty for a regular one.
+    The clock's entries of ``channel`` are brought up to date. -1, and nothing is changed, if its last good sample is
+    not where the period and the start put it. ``period_s`` is 0.0 of an irregular stream, ``stamps_s`` empty of a
+    regular one.
     """
     last, newest_s, bad, late, gaps, n_good = last_index[channel], last_time_s[channel], 0, 0, 0, 0
+    if is_regular and last >= 0 and start_time_s + last * period_s != newest_s:
+        return -1
     for i in range(values.shape[0]):
         index = n_samples[0] + i
         time_s = start_time_s + index * period_s if is_regular else stamps_s[i]
@@ -162,7 +168,7 @@ def all_measured(values: NDArray[np.floating]) -> bool:
     (True, False, False)
     """
     flat = values.ravel()
-    return float(flat.dot(flat)) < NO_MEASUREMENT**2 or bool(is_measurement(values).all())
+    return float(flat.dot(flat)) < _SQUARE or bool(is_measurement(values).all())
 
 
 def without_marks(chunk: Chunk) -> Chunk:
@@ -184,6 +190,11 @@ def without_marks(chunk: Chunk) -> Chunk:
 
 def check_continues(clock: Clock, chunk: Chunk, channel: int) -> None:
     """Raise the ValueError of `admit` if ``chunk`` does not follow what the clock has seen of ``channel``."""
+    _check_place(clock, chunk)
+    _check_time_base(clock, chunk, channel)
+
+
+def _check_place(clock: Clock, chunk: Chunk) -> None:
     if chunk.first_sample != clock.n_samples.item():
         raise ValueError(
             f"chunk.first_sample must be {clock.index}, the samples this state has consumed, got {chunk.first_sample}; "
@@ -194,9 +205,12 @@ def check_continues(clock: Clock, chunk: Chunk, channel: int) -> None:
             f"chunk.values has {chunk.values.shape[1]} channels, this state has {clock.n_channels}; "
             "give the model n_channels = the number of columns of the signal"
         )
+
+
+def _check_time_base(clock: Clock, chunk: Chunk, channel: int) -> None:
     last = clock.last_index.item(channel)
     if chunk.sample_period_s is not None and last >= 0:
-        expected_s = chunk.start_time_s + last * chunk.sample_period_s
+        expected_s = float(chunk.start_time_s) + last * float(chunk.sample_period_s)
         if expected_s != (newest_s := clock.last_time_s.item(channel)):
             raise ValueError(
                 f"sample {last} was at {newest_s} s, but sample_period_s={chunk.sample_period_s} and "
