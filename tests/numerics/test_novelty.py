@@ -7,7 +7,7 @@ import pytest
 from benchmarks import nab
 
 import trophic
-from trophic.novelty.layout import DELAY, N_PEAKS, SETTLE, VOICE, WINDOWS
+from trophic.novelty.layout import APART, DELAY, N_PEAKS, N_VISITS, NEW, RARE, SETTLE, VOICE, WINDOWS
 from trophic.novelty.tail import evidence
 
 
@@ -23,27 +23,57 @@ def rhythm() -> np.ndarray:
     return np.sin(2 * np.pi * np.arange(4000) / 50) + 0.1 * rng.normal(size=4000)
 
 
-def test_niches_give_the_distance_to_every_pattern_ever_seen() -> None:
+def separate_visits(gaps: np.ndarray, apart: int) -> np.ndarray:
+    """Distances of the nearest occurrences, each more than ``apart`` samples from all nearer ones."""
+    times: list[int] = []
+    for time in np.argsort(gaps, kind="stable"):
+        if all(abs(time - other) > apart for other in times):
+            times.append(int(time))
+    return gaps[times]
+
+
+def test_niches_give_the_distance_to_what_was_seen_once_and_four_times() -> None:
     x = np.random.default_rng(0).normal(size=600).cumsum()
     state, info = listen(x, capacity=4096)
     unit = state.channels["unit"][0]
-    for q, w in ((0, 1), (1, 4), (3, 48)):
+    for q, w in enumerate(WINDOWS):
         for end in (400, 599):
             ends = range(w - 1, end - DELAY[q] + 1)
             patterns = np.stack([x[e - w + 1 : e + 1] for e in ends])
-            brute = np.sqrt(((patterns - x[end - w + 1 : end + 1]) ** 2).mean(axis=1)).min() / unit
-            assert info.novelty[end, 0, q] == pytest.approx(brute, rel=1e-9)
+            gaps = np.sqrt(((patterns - x[end - w + 1 : end + 1]) ** 2).mean(axis=1)) / unit
+            brute = separate_visits(gaps, APART[q])
+            assert info.novelty[end, 0, NEW + q] == pytest.approx(brute[0], rel=1e-9)
+            assert info.novelty[end, 0, RARE + q] == pytest.approx(brute[N_VISITS - 1], rel=1e-9)
 
 
 def test_few_niches_are_right_to_within_their_radius(rhythm: np.ndarray) -> None:
+    """A niche of a niche: radii add when they double. The fourth visit once there are far more than four."""
     few_state, few = listen(rhythm, capacity=64)
     _, all_ = listen(rhythm, capacity=4096)
     for q in range(len(WINDOWS)):
         radius = few_state.covers["radius"][0, q]
-        excess = few.novelty[SETTLE:, 0, q] - all_.novelty[SETTLE:, 0, q]
         assert few_state.covers["n"][0, q] <= 64
+        excess = (few.novelty - all_.novelty)[SETTLE:, 0, NEW + q]
         assert excess.min() > -1e-9
-        assert excess.max() <= 2.0 * radius + 1e-9  # a niche of a niche: radii add when they double
+        assert excess.max() <= 2.0 * radius + 1e-9
+        rare = (few.novelty - all_.novelty)[1000:, 0, RARE + q]
+        assert np.abs(rare).max() <= 2.0 * radius + 1e-9
+
+
+def test_what_came_once_is_not_new_but_rare(rhythm: np.ndarray) -> None:
+    """A dip that comes again is as near to its first coming as noise allows; only the fourth coming makes it common."""
+    x = rhythm.copy()
+    comings = 1500 + 400 * np.arange(6)
+    for begin in comings:
+        x[begin : begin + 40] -= 4.0
+    _, info = listen(x, capacity=4096)
+    new, rare = (info.novelty[comings + 30, 0, first + 2] for first in (NEW, RARE))
+    assert new[0] > 1.0
+    assert (new[1:] < 0.2).all()
+    assert (rare[:4] > 1.0).all()
+    assert (rare[4:] < 0.2).all()
+    alarms = np.flatnonzero(info.alarm[:, 0])
+    assert all(((alarms >= begin) & (alarms < begin + 60)).any() for begin in comings[:2])
 
 
 def test_evidence_is_the_tail_probability_of_a_pareto_law() -> None:

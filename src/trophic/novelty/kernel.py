@@ -7,29 +7,43 @@ import math
 import numpy as np
 
 from trophic.engines.native import entry, native
-from trophic.novelty import niches as nest
+from trophic.novelty import niches as nests
 from trophic.novelty import tail
-from trophic.novelty.layout import COMPRESSED, DELAY, HISTORY, LEVEL, N_VOICES, N_WINDOWS, OFFSETS, SETTLE, WINDOWS
+from trophic.novelty.layout import (
+    APART,
+    DELAY,
+    HISTORY,
+    LEVEL,
+    N_VISITS,
+    N_VOICES,
+    N_WINDOWS,
+    NEW,
+    OFFSETS,
+    RARE,
+    SETTLE,
+    WINDOWS,
+)
 
 LONGEST = WINDOWS[-1]
 FAR = 1e12  # units: a value further away is as new as this
 
 
 @entry
-def run(values, good, channels, voices, peaks, covers, niches, history, recent, settling, rules, response, novelty):
+def run(
+    values, good, channels, voices, peaks, covers, niches, visits, history, recent, winners, settling, rules, response,
+    novelty,
+):  # fmt: skip
     """Consume values, shape (n, C); fills response, (n, C), decades, and novelty, (n, C, N_VOICES), in units."""
-    capacity = niches.shape[1] // OFFSETS[N_WINDOWS]
+    room = (np.empty(visits.shape[2]), np.empty(N_VISITS), np.empty(N_VISITS, np.int64))
     for c in range(values.shape[1]):
         channel = channels[c]
+        memory = (voices[c], peaks[c], covers[c], niches[c], visits[c], history[c], recent[c], winners[c])
         for i in range(values.shape[0]):
             if not good[i, c]:
                 continue
             x = values[i, c]
             if channel.settled:
-                response[i, c] = hear(
-                    x, channel, voices[c], peaks[c], covers[c], niches[c], capacity, history[c], recent[c], rules,
-                    novelty[i, c],
-                )  # fmt: skip
+                response[i, c] = hear(x, channel, memory, room, rules, novelty[i, c])
                 continue
             response[i, c] = 0.0
             novelty[i, c] = 0.0
@@ -38,10 +52,7 @@ def run(values, good, channels, voices, peaks, covers, niches, history, recent, 
             if channel.n == SETTLE:
                 settle(channel, np.sort(settling[c]))
                 for k in range(SETTLE):
-                    hear(
-                        settling[c, k], channel, voices[c], peaks[c], covers[c], niches[c], capacity, history[c],
-                        recent[c], rules, novelty[i, c],
-                    )  # fmt: skip
+                    hear(settling[c, k], channel, memory, room, rules, novelty[i, c])
 
 
 @native
@@ -59,47 +70,66 @@ def settle(channel, ordered):
 
 
 @native
-def hear(x, channel, voices, peaks, covers, niches, capacity, history, recent, rules, novelty):
+def hear(x, channel, memory, room, rules, novelty):
     """The response to one good sample, in decades; ``novelty``, shape (N_VOICES,), is filled.
 
     A value that has not changed for as long as the longest pattern teaches nothing more: a dead
     sensor is no new normal.
     """
+    voices, peaks, covers, niches, visits, history, recent, winners = memory
     u = min(max((x - channel.origin) / channel.unit, -FAR), FAR)
     channel.repeats = channel.repeats + 1 if x == channel.last and channel.n > 0 else 0
     channel.last = x
     is_alive = channel.repeats < LONGEST
     end = channel.n
     channel.n += 1
-    history[0, end & (HISTORY - 1)] = u
-    history[1, end & (HISTORY - 1)] = math.asinh(u)
+    channel.n_alive += is_alive
+    history[end & (HISTORY - 1)] = u
     for q in range(N_WINDOWS):
-        novelty[q] = recognise(q, end, voices[q], covers[q], niches, capacity, history, recent[q])
+        nest = (covers[q], niches, visits[q], visits.shape[1] * OFFSETS[q], WINDOWS[q], APART[q])
+        novelty[NEW + q], novelty[RARE + q] = recognise(nest, end, history, recent[q], winners[q], room, is_alive)
+        learn(nest, end - DELAY[q], history, recent[q], winners[q], room, voices[NEW + q].usual)
+        voices[NEW + q].usual += (novelty[NEW + q] - voices[NEW + q].usual) / (end + 1.0)
     novelty[LEVEL] = move_level(channel, u, is_alive, rules)
-    total = 0.0
-    for q in range(N_VOICES):
-        total += tail.evidence(voices[q], peaks[q], novelty[q], channel.n, rules)
+    new, rare = 0.0, 0.0
+    for v in range(N_VOICES):
+        evidence = tail.evidence(voices[v], peaks[v], novelty[v], channel.n, rules)
+        new += evidence if v < RARE or v == LEVEL else 0.0
+        rare += evidence if v >= RARE else 0.0
         if is_alive:
-            tail.remember(voices[q], peaks[q], novelty[q], rules)
-    return habituate(channel, total, rules)
+            tail.remember(voices[v], peaks[v], novelty[v], rules)
+    return habituate(channel, min(max(new, rare), rules.saturation), rules)
 
 
 @native
-def recognise(q, end, voice, cover, niches, capacity, history, recent):
-    """Distance of the pattern that ends now to all that have settled; then one that is DELAY old may settle."""
-    w = WINDOWS[q]
-    base = capacity * OFFSETS[q]
-    heard = history[1] if COMPRESSED[q] else history[0]
-    mask = HISTORY - 1
-    distance = nest.nearest(cover, niches, base, heard, end, w) if end + 1 >= w else math.inf
-    recent[end & mask] = distance
-    old = end - DELAY[q]
-    if old + 1 >= w and recent[old & mask] > cover.radius:
-        nest.found(cover, niches, base, capacity, heard, old, w, voice.usual)
-    if distance == math.inf:
-        return 0.0
-    voice.usual += (distance - voice.usual) / (end + 1.0)
-    return distance
+def recognise(nest, end, history, recent, winners, room, is_alive):
+    """Root mean square distances of the pattern that ends now to its nearest and its fourth visit; 0 while there is
+    none. ``recent`` keeps the first until the pattern has settled, or -1 if it is not to be learned.
+    """
+    w = nest[4]
+    gaps, near, times = room
+    now = end & (HISTORY - 1)
+    if end + 1 < w:
+        recent[now] = -1.0
+        return 0.0, 0.0
+    winners[now] = nests.recall(nest, history, end, gaps, near, times)
+    recent[now] = math.sqrt(near[0] / w) if is_alive else -1.0
+    new = math.sqrt(near[0] / w) if near[0] < math.inf else 0.0
+    rare = math.sqrt(near[N_VISITS - 1] / w) if near[N_VISITS - 1] < math.inf else 0.0
+    return new, rare
+
+
+@native
+def learn(nest, end, history, recent, winners, room, usual):
+    """The pattern that ended at ``end``, by now settled, visits the niche that was nearest to it or founds its own."""
+    settled = end & (HISTORY - 1)
+    if end < 0 or recent[settled] < 0.0:
+        return
+    if recent[settled] > nest[0].radius:
+        if nests.found(nest, history, end, usual, room[2]):
+            winners[:] = -1
+    elif winners[settled] >= 0:
+        nests.visit(nest, winners[settled], end)
 
 
 @native
@@ -114,10 +144,11 @@ def move_level(channel, u, is_alive, rules):
 @native
 def habituate(channel, evidence, rules):
     """What of the evidence is more than the fading memory of the last response (Thompson and Spencer, Psychol. Rev. 73,
-    1966). It fades more slowly the longer the stream is known: the chance that something is new falls as 1/n.
+    1966). It fades more slowly the longer the stream is known, a dead sensor's time not counted: the chance that
+    something is new falls as 1/n.
     """
     channel.since += 1
-    fade = max(rules.habituation_min, rules.habituation * channel.n)
+    fade = max(rules.habituation_min, rules.habituation * channel.n_alive)
     masked = channel.response * math.exp(-channel.since / fade)
     if evidence <= masked:
         return 0.0

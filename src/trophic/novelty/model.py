@@ -15,6 +15,7 @@ from trophic.novelty.layout import (
     COVER,
     HISTORY,
     N_PEAKS,
+    N_VISITS,
     N_VOICES,
     N_WINDOWS,
     OFFSETS,
@@ -38,8 +39,10 @@ class NoveltyState(State):
     peaks: NDArray[np.float64]
     covers: NDArray[np.void]
     niches: NDArray[np.float64]
+    visits: NDArray[np.int64]
     history: NDArray[np.float64]
     recent: NDArray[np.float64]
+    winners: NDArray[np.int64]
     settling: NDArray[np.float64]
 
 
@@ -55,9 +58,10 @@ class NoveltyInfo:
         How unlikely it is that the sample belongs to what was heard before, 0..1; NaN at missing values.
     alarm : (n, C) bool
         Whether the score is above ``1 - 10**-alarm``.
-    novelty : (n, C, 5) float64
-        Distance to the nearest niche of the patterns of 1, 4, 16 and 48 samples, and of the fast from the slow level,
-        in units of the channel's spread.
+    novelty : (n, C, 7) float64
+        Distance of the patterns of 1, 4 and 48 samples to the nearest time that something like them was heard; to the
+        fourth nearest such time; and of the fast from the slow level; in units of the channel's spread. 0 before
+        there is anything to compare with.
     """
 
     time_s: NDArray[np.float64]
@@ -68,19 +72,20 @@ class NoveltyInfo:
 
 @dataclass(frozen=True)
 class Novelty(Model[NoveltyState, NoveltyInfo]):
-    """How new is this sample, in what it is, what it follows, and where the level goes? No labels, no training phase.
+    """How new or rare is this sample, in what it is, what it follows, and where the level goes? No labels, no training.
 
-    Patterns of 1, 4, 16 and 48 samples are compared with every pattern that the channel has shown, in bounded memory
-    (`niches`); a fast level is compared with a slow one. The evidence of each of these five voices is how far out in
-    the tail of its own past it is (`tail`); their sum, less what the last response still masks (habituation), is the
-    score.
+    Patterns of 1, 4 and 48 samples are compared with every pattern that the channel has shown, in bounded memory
+    (`niches`): with the nearest time that something like it was heard, and with the fourth nearest. A fast level is
+    compared with a slow one. The evidence of each of these seven voices is how far out in the tail of its own past it
+    is (`tail`). What is new or rare is summed, up to a strongest response; less what the last response still masks
+    (habituation), that is the score.
 
     Parameters
     ----------
     n_channels : int
         Channels, >= 1; each is judged by itself.
     capacity : int
-        Niches per channel and pattern length, 16..65536. A channel takes 552 bytes per niche.
+        Niches per channel and pattern length, 16..65536. A channel takes 520 bytes per niche.
     rules : tuple of (name, value)
         Overrides of single constants, `layout.RULE_TABLE`.
 
@@ -92,7 +97,9 @@ class Novelty(Model[NoveltyState, NoveltyInfo]):
     References
     ----------
     A. Siffer, P.-A. Fouque, A. Termier and C. Largouet, Anomaly detection in streams with extreme value theory, KDD
-    2017, for tails. G. A. Carpenter and S. Grossberg, Appl. Opt. 26 (1987), for resonance with categories.
+    2017, for tails. S. Ramaswamy, R. Rastogi and K. Shim, Efficient algorithms for mining outliers from large data
+    sets, SIGMOD 2000, for the k-th neighbour. G. A. Carpenter and S. Grossberg, Appl. Opt. 26 (1987), for resonance
+    with categories.
 
     Examples
     --------
@@ -106,7 +113,7 @@ class Novelty(Model[NoveltyState, NoveltyInfo]):
     >>> info = model.advance(state, trophic.Chunk(x[:, None], sample_period_s=1.0))
     >>> alarms = np.flatnonzero(info.alarm[:, 0])
     >>> alarms[alarms > 1000], info.score[2500:2540].max().round(4)
-    (array([2500, 2521]), np.float64(1.0))
+    (array([2500]), np.float64(1.0))
     """
 
     n_channels: int = 1
@@ -133,8 +140,10 @@ class Novelty(Model[NoveltyState, NoveltyInfo]):
             peaks=np.zeros((c, N_VOICES, N_PEAKS)),
             covers=np.zeros((c, N_WINDOWS), dtype=COVER),
             niches=np.zeros((c, self.capacity * OFFSETS[N_WINDOWS])),
-            history=np.zeros((c, 2, HISTORY)),
+            visits=np.full((c, N_WINDOWS, self.capacity, N_VISITS), -1, dtype=np.int64),
+            history=np.zeros((c, HISTORY)),
             recent=np.zeros((c, N_WINDOWS, HISTORY)),
+            winners=np.full((c, N_WINDOWS, HISTORY), -1, dtype=np.int64),
             settling=np.zeros((c, SETTLE)),
         )
 
@@ -146,8 +155,9 @@ class Novelty(Model[NoveltyState, NoveltyInfo]):
         novelty = np.full((*values.shape, N_VOICES), np.nan)
         rules = self._constants()
         kernel.run(
-            values, good, state.channels, state.voices, state.peaks, state.covers, state.niches, state.history,
-            state.recent, state.settling, rules, response, novelty,
+            values, good, state.channels, state.voices, state.peaks, state.covers, state.niches, state.visits,
+            state.history, state.recent, state.winners, state.settling, rules, response,
+            novelty,
         )  # fmt: skip
         alarm = response >= rules.alarm
         state.channels["n_alarms"] += alarm.sum(axis=0)
