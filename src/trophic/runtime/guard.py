@@ -108,7 +108,7 @@ def admit(clock: Clock, chunk: Chunk, channel: int = 0) -> Admitted:
 _NO_STAMPS = np.empty(0)
 
 
-@native
+@native  # no `entry`: `admit` holds the arrays, and to count them would take as long as to look at them
 def scan(
     values, stamps_s, is_regular, period_s, start_time_s, channel,
     n_samples, last_index, last_time_s, first_time_s, n_bad, n_late, n_gaps, dt_s, times_s, position,
