@@ -142,10 +142,10 @@ def novelty(x: Array) -> Array:
 
 
 def surprise(x: Array) -> Array:
-    """Surprise of `trophic.Forecaster`, as a probability."""
+    """Surprise of `trophic.Forecaster`, nats."""
     model = trophic.Forecaster()
     info = model.advance(model.init(), trophic.Chunk(x[:, None], sample_period_s=1.0))
-    return -np.expm1(-np.nan_to_num(info.surprise[:, 0]))
+    return np.nan_to_num(info.surprise[:, 0])
 
 
 def windowed_gaussian(x: Array, window: int = 6400) -> Array:
@@ -196,7 +196,7 @@ def main() -> None:
     novelty(np.random.default_rng(0).standard_normal(500))  # compile before timing
     detectors = {
         "trophic.Novelty": (novelty, 1.0 - 10.0**-2.3),
-        "trophic.Forecaster, surprise": (surprise, 0.999),
+        "trophic.Forecaster, surprise": (surprise, np.log(1000.0)),
         "windowed Gaussian": (windowed_gaussian, 0.9999),
         "half-space trees (River)": (half_space_trees, 0.9),
     }
