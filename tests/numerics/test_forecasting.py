@@ -151,6 +151,35 @@ def test_a_spike_is_an_anomaly_and_does_no_lasting_harm(wave):
     assert rms(x[late] - found.prediction[late, 0, 0]) <= 1.05 * rms(x[late] - clean.prediction[late, 0, 0])
 
 
+@pytest.mark.parametrize("seed", [1, 3])
+def test_bursts_in_long_silence_are_the_signal(seed):
+    """Heavy-tailed values, every other of them zero, after hundreds of zeros: nothing is refused for ever, no forecast
+    leaves the signal's range, and intervals that had closed open again.
+    """
+    rng = np.random.default_rng(seed)
+    x, t = np.zeros(4000), 100
+    x[:32:3] = rng.random(11)
+    while t < len(x) - 50:
+        n = int(rng.integers(10, 40))
+        x[t : t + n] = np.where(rng.random(n) < 0.5, rng.pareto(1.5, n), 0.0)
+        t += n + int(rng.integers(100, 600))
+    found = trophic.forecast(x, horizon=1)
+    y, prediction = x[500:], found.prediction[500:, 0, 0]
+    inside = (found.lower[500:, 0, 0] <= y) & (y <= found.upper[500:, 0, 0])
+    assert np.abs(prediction).max() < x.max()
+    assert np.abs(prediction - y).mean() < 1.2 * np.abs(x[499:-1] - y).mean()
+    assert inside.mean() == pytest.approx(0.9, abs=0.02)
+    assert np.isfinite(found.surprise[500:]).mean() > 0.99
+
+
+def test_pulses_that_come_again_and_again_are_no_glitches():
+    x = np.zeros(4000)
+    for begin in range(0, 4000, 100):
+        x[begin : begin + 3] = 20.0
+    error = np.abs(trophic.forecast(x, horizon=1).prediction[500:, 0, 0] - x[500:])
+    assert error.mean() < 0.4 * np.abs(np.diff(x[499:])).mean()
+
+
 def test_a_change_of_the_noise_is_a_drift_and_then_the_new_normal():
     rng = np.random.default_rng(9)
     x = rng.standard_normal(8000)

@@ -20,6 +20,9 @@ from trophic.forecasting.layout import (
 
 I_SURPRISE, I_ANOMALY, I_DRIFT, I_SEASON = range(4)
 SEASON_EVERY = 64
+STRANGE = 3  # values in a row that are not taken for the signal, after which they may be the signal all the same
+ROUNDING = 1e-12  # of origin and unit: bounds of a forecast that is exact still hold the value
+FURTHEST = 10.0  # deviations from its mean that a signal is taken to reach where it is missing
 
 
 @native
@@ -90,18 +93,31 @@ def begin_again(memory, bench, lags, c, n_channels, rules):
 
 @native
 def is_glitch(memory, c, value, rules):
-    """A single value so far off that it cannot be the signal; the third in a row can."""
+    """A single value so far off, from the forecast and from the last value heard, that it cannot be the signal. It is
+    believed if as strange a value has come STRANGE times in a row, or more often than anomalies may.
+    """
     channel = memory.channels[c]
-    t = memory.step[0]
-    ring = memory.issued.shape[0]
-    off = abs(value - memory.issued[(t - 1) % ring, c, 0, 0])
-    scale = memory.trust[c, 0].scale
-    if memory.trust[c, 0].n < 50 or off <= rules.glitch * (scale + 1e-9) or channel.n_rejected >= 3:
-        channel.n_rejected = 0
+    trust = memory.trust[c, 0]
+    is_common = channel.n_strange >= STRANGE or channel.n_glitches > STRANGE + rules.alarm_rate * channel.n
+    if trust.n < 50 or is_common:
         return False
-    channel.n_rejected += 1
+    forecast = memory.issued[(memory.step[0] - 1) % memory.issued.shape[0], c, 0, 0]
+    last = (channel.last - channel.origin) / channel.unit
+    if min(abs(value - forecast), abs(value - last)) <= rules.glitch * (trust.scale + 1e-9):
+        return False
     channel.n_glitches += 1
     return True
+
+
+@native
+def in_place_of_a_value(memory, c):
+    """What a missing value counts as: the forecast for it, but nothing further out than the signal has been. Forecasts
+    from forecasts may run away.
+    """
+    channel = memory.channels[c]
+    reach = FURTHEST * math.sqrt(channel.variance)
+    forecast = memory.issued[(memory.step[0] - 1) % memory.issued.shape[0], c, 0, 0]
+    return min(max(forecast, channel.mean - reach), channel.mean + reach)
 
 
 @native
@@ -236,12 +252,20 @@ def look_for_season(memory, c, rules):
 
 
 @native
-def publish(memory, c, slot, issued, opinions):
-    """Forecasts of a channel in its own unit; until it has settled, its last value."""
+def publish(memory, c, slot, value, issued, opinions):
+    """Forecasts of a channel in its own unit; until it has settled, its last value. A signal that has been refused
+    STRANGE times in a row is forecast to stay where it is.
+    """
     channel = memory.channels[c]
+    shift = 0.0
+    if channel.n_strange >= STRANGE:
+        shift = value - channel.origin - channel.unit * memory.history[c, memory.step[0] & (HISTORY - 1)]
+    rounding = ROUNDING * (abs(channel.origin) + channel.unit)
     for q in range(issued.shape[0]):
         for j in range(3):
-            issued[q, j] = channel.origin + channel.unit * memory.issued[slot, c, q, j]
+            issued[q, j] = channel.origin + channel.unit * memory.issued[slot, c, q, j] + shift
+        issued[q, 1] -= rounding
+        issued[q, 2] += rounding
         for k in range(opinions.shape[1]):
             opinions[q, k] = channel.origin + channel.unit * memory.opinions[slot, c, q, k]
         if channel.settled == 0:
@@ -266,28 +290,29 @@ def run(values, good, heard, is_sample, states, memory, bench, lags, horizons, r
         for c in range(n_channels):
             channel = memory.channels[c]
             usable = heard[i, c]
-            if usable:
-                channel.last = values[i, c]
             if channel.settled == 0:
                 if usable:
+                    channel.last = values[i, c]
                     settle(memory, c, values[i, c])
                 continue
-            expected = memory.issued[(t - 1) % memory.issued.shape[0], c, 0, 0]
-            value = (values[i, c] - channel.origin) / channel.unit if usable else expected
-            if usable and is_glitch(memory, c, value, rules):
-                usable = False
-                value = expected
-            if good[i, c] and not usable:
+            value = (values[i, c] - channel.origin) / channel.unit
+            usable = usable and not is_glitch(memory, c, value, rules)
+            if not usable:
+                value = in_place_of_a_value(memory, c)
+            channel.n_strange = channel.n_strange + 1 if good[i, c] and not usable else 0
+            if channel.n_strange > 0:
                 report[i, c, I_ANOMALY] = 1.0
             if usable and value != memory.history[c, (t - 1) & mask]:
                 unit = outgrown(channel, value)
                 if unit >= 0.0:
                     begin_again(memory, bench, lags, c, n_channels, rules)
+                    channel.last = values[i, c]
                     channel.unit = unit
                     settle(memory, c, values[i, c])
                     continue
             memory.history[c, t & mask] = value
             if usable:
+                channel.last = values[i, c]
                 hear(memory, bench, c, value, horizons, rules, report[i], room)
             if t % SEASON_EVERY == 0:
                 look_for_season(memory, c, rules)
@@ -301,5 +326,5 @@ def run(values, good, heard, is_sample, states, memory, bench, lags, horizons, r
         for c in range(n_channels):
             for q in range(horizons.shape[0]):
                 forecast(memory, bench, c, q, horizons[q], rules, room)
-            publish(memory, c, slot, issued[i, c], opinions[i, c])
+            publish(memory, c, slot, values[i, c], issued[i, c], opinions[i, c])
         memory.step[0] += 1

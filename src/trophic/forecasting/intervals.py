@@ -34,7 +34,9 @@ def widen(trust, error, above, below, ahead, coverage, rate):
     trust.high = max(trust.high, trust.low)
     trust.covered += ((0.0 if above or below else 1.0) - trust.covered) / trust.n
     pace = max(SCALE_RATE, 1.0 / trust.n)
-    trust.scale += pace * (min(abs(error), 20.0 * trust.scale if trust.n > 20 else abs(error)) - trust.scale)
+    # an outlier counts as one of twenty errors, or as the usual error, which a scale that has died down grows again by
+    limit = max(20.0 * trust.scale, math.sqrt(trust.power)) if trust.n > FEW else abs(error)
+    trust.scale += pace * (min(abs(error), limit) - trust.scale)
     trust.power += (error * error - trust.power) / trust.n
 
 

@@ -40,7 +40,7 @@ CHANNEL = np.dtype(
         ("threshold", "f8"),  # nats: one sample in 1 / alarm_rate is more surprising
         ("fast_power", "f8"),  # of the one-step error, short and long memory
         ("slow_power", "f8"),
-        ("n_rejected", "i8"),  # values in a row that were taken for glitches
+        ("n_strange", "i8"),  # good values in a row that were not taken for the signal
         ("n_glitches", "i8"),
         ("n_anomalies", "i8"),
         ("n_drifts", "i8"),
