@@ -73,6 +73,16 @@ def test_a_line_that_stays_flat_moves_no_unit() -> None:
     assert rms(network_error(values)[-4000:]) < 1.05 * rms(network_error(clean)[-4000:])
 
 
+@pytest.mark.parametrize("n_constant", [20, 100, 3000])
+def test_a_constant_has_no_unit(n_constant: int) -> None:
+    """A line that is exactly flat from the first sample on does no harm to what comes after it."""
+    clean = stream(15_000)
+    square = np.concatenate([np.full(n_constant, 20.0), 20 + 60 * (clean[:500] > 0)])
+    assert np.isfinite(network_error(square)[1:]).all()
+    late = network_error(np.concatenate([np.full(n_constant, 20.0), clean]))
+    assert rms(late[-4000:]) < 1.05 * rms(network_error(clean)[-4000:])
+
+
 CHANGES: dict[str, Callable[[Values], None]] = {
     "constant, then alive": lambda x: x.__setitem__(slice(0, 5000), 1 + 1e-6 * x[:5000]),
     "level for ever": lambda x: x.__setitem__(slice(10_000, None), x[10_000:] + 1e4),

@@ -47,6 +47,7 @@ def unlabelled() -> np.ndarray:
     t = np.arange(N)
     values = (np.sin(0.3 * t) + 0.3 * np.random.default_rng(1).standard_normal(N))[:, None]
     values[600:] = 5 + 4 * values[600:]
+    values[:5] = 20.0
     values[[0, 7, 600]] = np.nan
     values[300:320] = np.nan
     values[322:590] = values[321]

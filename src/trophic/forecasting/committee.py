@@ -22,7 +22,7 @@ I_SURPRISE, I_ANOMALY, I_DRIFT, I_SEASON = range(4)
 SEASON_EVERY = 64
 STRANGE = 3  # values in a row that are not taken for the signal, after which they may be the signal all the same
 ROUNDING = 1e-12  # of origin and unit: bounds of a forecast that is exact still hold the value
-FURTHEST = 10.0  # deviations from its mean that a signal is taken to reach where it is missing
+FURTHEST = 10.0  # deviations from its mean that a signal is taken to reach
 
 
 @native
@@ -110,14 +110,10 @@ def is_glitch(memory, c, value, rules):
 
 
 @native
-def in_place_of_a_value(memory, c):
-    """What a missing value counts as: the forecast for it, but nothing further out than the signal has been. Forecasts
-    from forecasts may run away.
-    """
-    channel = memory.channels[c]
+def within_reach(channel, value):
+    """A value no further out than the signal can be: forecasts from forecasts, and from outliers, run away."""
     reach = FURTHEST * math.sqrt(channel.variance)
-    forecast = memory.issued[(memory.step[0] - 1) % memory.issued.shape[0], c, 0, 0]
-    return min(max(forecast, channel.mean - reach), channel.mean + reach)
+    return min(max(value, channel.mean - reach), channel.mean + reach)
 
 
 @native
@@ -193,9 +189,11 @@ def forecast(memory, bench, c, q, ahead, rules, room):
         f = room[:SEASON_FEATURES]
         experts.season_features(history, t, ahead, back, f)
         opinions[SEASON] = here + f[2]
-        opinions[SEASONAL] = here + experts.inner(memory.season_weights[c, q], f)
+        increment = experts.inner(memory.season_weights[c, q], f)
+        opinions[SEASONAL] = within_reach(memory.channels[c], here + increment)
     for k in range(N_LINEAR):
-        opinions[FIRST_LINEAR + k] = here + experts.inner(bench[k].weights[c, q], bench[k].features[slot])
+        increment = experts.inner(bench[k].weights[c, q], bench[k].features[slot])
+        opinions[FIRST_LINEAR + k] = within_reach(memory.channels[c], here + increment)
     combine(memory, c, q, slot, rules)
 
 
@@ -298,7 +296,7 @@ def run(values, good, heard, is_sample, states, memory, bench, lags, horizons, r
             value = (values[i, c] - channel.origin) / channel.unit
             usable = usable and not is_glitch(memory, c, value, rules)
             if not usable:
-                value = in_place_of_a_value(memory, c)
+                value = memory.issued[(t - 1) % memory.issued.shape[0], c, 0, 0]
             channel.n_strange = channel.n_strange + 1 if good[i, c] and not usable else 0
             if channel.n_strange > 0:
                 report[i, c, I_ANOMALY] = 1.0

@@ -9,9 +9,11 @@ target that is no input changes the units of its head alone: the other heads kee
 
 One spike of 1e4 would make the unit a hundred times too large for as long as the moments remember. So a value further
 than ``far`` units from the origin is taken for a fault of the sensor, and as missing, until such values outnumber the
-others by ``patience``; then the signal is another one, and the moments begin anew. What spoilt the start is forgotten
-at samples 8, 16 .. 256, if the second half of what was heard says that it was that. A value that comes again and again
-(a sensor that is stuck or off) would take the unit down without end, so after 256 times it is not counted.
+others by ``patience``; then the signal is another one, and the moments begin anew. Before that can be told, in the
+first samples, it is heard as ``far`` and no further. What spoilt the start is forgotten at samples 8, 16 .. 256, if the
+second half of what was heard says that it was that. A constant has no unit: until a second value comes, the first is
+counted once. A value that comes again and again (a sensor that is stuck or off) would take the unit down without end,
+so after 256 times it is not counted.
 """
 
 from __future__ import annotations
@@ -69,7 +71,7 @@ def observe(channel, value, rules):
     """The running moments after one sample; True if origin or unit should move. A flat line leaves them alone."""
     channel.flat = channel.flat + 1 if value == channel.last else 0
     channel.last = value
-    if channel.flat >= FLAT:
+    if channel.flat >= FLAT or (channel.flat > 0 and channel.n == 1):
         return False
     channel.n += 1
     rate = max(rules.scale_rate, 1.0 / channel.n)
@@ -145,6 +147,8 @@ def take_in(row, good, net, choice, rules):
             if observe(channel, row[c], rules):
                 moved = move_unit(c, net, choice) or moved
         channel.scaled = (row[c] - channel.origin) / channel.unit
+        if rules.scale_rate > 0.0:
+            channel.scaled = min(max(channel.scaled, -rules.far), rules.far)
     if moved:
         readout.restart_all(net, rules)
         credit.restart_feedback(net)

@@ -52,7 +52,7 @@ def observe(s: Arrays, row: jax.Array, good: jax.Array, rules: Any) -> tuple[Arr
         "channels.flat": jnp.where(heard, flat, s["channels.flat"]),
         "channels.last": jnp.where(heard, row, s["channels.last"]),
     }
-    heard &= flat < FLAT
+    heard &= (flat < FLAT) & ((flat == 0) | (s["channels.n"] != 1))
     n = s["channels.n"] + heard
     mean, variance = s["channels.mean"], s["channels.variance"]
     rate = jnp.maximum(rules.scale_rate, 1.0 / jnp.maximum(n, 1))
@@ -135,6 +135,7 @@ def take_in(s: Arrays, row: jax.Array, good: jax.Array, plan: Plan, rules: Any) 
     s = s | observed
     s |= move_units(s, due, plan)
     scaled = (row - s["channels.origin"]) / s["channels.unit"]
+    scaled = jnp.where(rules.scale_rate > 0, jnp.clip(scaled, -rules.far, rules.far), scaled)
     s["channels.scaled"] = jnp.where(good, scaled, s["channels.scaled"])
     s |= restart_all(s, rules, plan)
     del s["moved"]
