@@ -170,13 +170,16 @@ def test_bursts_in_long_silence_are_the_signal(seed):
     assert np.abs(prediction - y).mean() < 1.2 * np.abs(x[499:-1] - y).mean()
     assert inside.mean() == pytest.approx(0.9, abs=0.02)
     assert np.isfinite(found.surprise[500:]).mean() > 0.99
+    assert found.anomaly[500:].mean() < 0.02
 
 
 def test_pulses_that_come_again_and_again_are_no_glitches():
     x = np.zeros(4000)
     for begin in range(0, 4000, 100):
         x[begin : begin + 3] = 20.0
-    error = np.abs(trophic.forecast(x, horizon=1).prediction[500:, 0, 0] - x[500:])
+    found = trophic.forecast(x, horizon=1)
+    error = np.abs(found.prediction[500:, 0, 0] - x[500:])
+    assert found.anomaly.mean() < 0.02
     assert error.mean() < 0.4 * np.abs(np.diff(x[499:])).mean()
 
 

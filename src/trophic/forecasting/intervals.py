@@ -11,6 +11,7 @@ SCALE_RATE = 0.03
 FIRST_BOUND = 2.0  # bounds of the first interval, in mean absolute errors
 FAST, SLOW = 0.02, 0.001  # rates of the short and the long memory of the error power
 FEW = 20  # errors that say nothing yet
+EXACT = 1e-9  # units: errors that are rounding, and say nothing either
 WARM_UP = 100  # good samples before there are anomalies
 ALARM_STEP = 0.25  # nats by which the threshold of anomalies rises at each
 TAIL = 4.0  # degrees of freedom of the error's distribution
@@ -83,7 +84,7 @@ def judge(channel, error, alarm_rate, drift):
     elif n > WARM_UP:
         channel.threshold = max(1.0, channel.threshold - ALARM_STEP * alarm_rate)
     power = error * error
-    limit = 9.0 * channel.slow_power if n > FEW else power
+    limit = 9.0 * channel.slow_power if n > FEW and channel.slow_power > EXACT * EXACT else power
     channel.fast_power += max(FAST, 1.0 / (1.0 + n)) * (min(power, limit) - channel.fast_power)
     channel.slow_power += max(SLOW, 1.0 / (1.0 + n)) * (min(power, limit) - channel.slow_power)
     drifting = n > 200 and channel.fast_power > (0.5 if channel.in_drift > 0 else 1.0) * drift * channel.slow_power
