@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from experiments.claims_forecasting import ours
 from experiments.shared import page
-from experiments.shared.learners import Persistence, Reservoir, Trophic, frozen
+from experiments.shared.learners import CLAIMANTS, CODE, PAPER, Reservoir, Trophic, frozen
 from numpy.typing import NDArray
 
 import trophic
@@ -23,8 +23,6 @@ from trophic.network.model import Network, NetworkState
 from trophic.signals.chaos import mackey_glass
 
 Array = NDArray[np.float64]
-RAW: dict[str, Any] = {"n_inputs": 1, "n_targets": 1, "scaling": "none"}
-PAPER, CODE = Network.published("paper", **RAW), Network.published("code", **RAW)
 FORECAST = ours("block_rls", 256, "Mackey-Glass 17")
 AGES = (0, 1_000, 10_000, 30_000)
 PROBED = 400
@@ -204,17 +202,8 @@ def rollout(learner: Any, x: Array, rng: np.random.Generator) -> float:
 
 
 def rollout_table() -> list[str]:
-    kinds: dict[str, Any] = {
-        "paper": lambda seed: Trophic(PAPER, seed),
-        "code": lambda seed: Trophic(CODE, seed),
-        "code, frozen": lambda seed: Trophic(frozen(CODE), seed),
-        "persistence": lambda seed: Persistence(),
-        "ESN+RLS": lambda seed: Reservoir(256, 1, 1, seed),
-        "default": lambda seed: Trophic(Network(n_inputs=1, n_targets=1), seed),
-        "default, frozen": lambda seed: Trophic(frozen(Network(n_inputs=1, n_targets=1)), seed),
-    }
     rows = []
-    for name, make in kinds.items():
+    for name, make in CLAIMANTS.items():
         errors = []
         for seed in page.SEEDS:
             rng = np.random.default_rng(seed)

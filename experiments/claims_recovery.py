@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from experiments.shared import growth, page
-from experiments.shared.learners import Persistence, Reservoir, Trophic, frozen
+from experiments.shared.learners import CLAIMANTS, Reservoir, Trophic
 from numpy.typing import NDArray
 
 import trophic
@@ -45,19 +45,8 @@ def hurt(learner: Any, rng: np.random.Generator) -> None:
 
 def author_table() -> list[str]:
     """Mean square error over 100 samples before the damage, of the first 100 after it, and of the last of 2000."""
-    raw: dict[str, Any] = {"n_inputs": 1, "n_targets": 1, "scaling": "none"}
-    code = Network.published("code", **raw)
-    kinds = {
-        "paper": lambda seed: Trophic(Network.published("paper", **raw), seed),
-        "code": lambda seed: Trophic(code, seed),
-        "code, frozen": lambda seed: Trophic(frozen(code), seed),
-        "persistence": lambda seed: Persistence(),
-        "ESN+RLS": lambda seed: Reservoir(256, 1, 1, seed),
-        "default": lambda seed: Trophic(Network(n_inputs=1, n_targets=1), seed),
-        "default, frozen": lambda seed: Trophic(frozen(Network(n_inputs=1, n_targets=1)), seed),
-    }
     rows = []
-    for name, make in kinds.items():
+    for name, make in CLAIMANTS.items():
         results = []
         for seed in page.SEEDS:
             rng = np.random.default_rng(seed)

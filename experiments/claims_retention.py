@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from experiments.shared import page
-from experiments.shared.learners import Persistence, Reservoir, Trophic, frozen
+from experiments.shared.learners import CLAIMANTS, Reservoir, Trophic, frozen
 from numpy.typing import NDArray
 
 from trophic.network.model import Network
@@ -20,17 +20,6 @@ from trophic.signals.chaos import mackey_glass
 from trophic.signals.wiring import wiring_task
 
 Array = NDArray[np.float64]
-RAW: dict[str, Any] = {"n_inputs": 1, "n_targets": 1, "scaling": "none"}  # the paper scales its series to 0..1 itself
-PAPER, CODE = Network.published("paper", **RAW), Network.published("code", **RAW)
-LEARNERS: dict[str, Callable[[int], Any]] = {
-    "paper": lambda seed: Trophic(PAPER, seed),
-    "code": lambda seed: Trophic(CODE, seed),
-    "code, frozen": lambda seed: Trophic(frozen(CODE), seed),
-    "persistence": lambda seed: Persistence(),
-    "ESN+RLS": lambda seed: Reservoir(256, 1, 1, seed),
-    "default": lambda seed: Trophic(Network(n_inputs=1, n_targets=1), seed),
-    "default, frozen": lambda seed: Trophic(frozen(Network(n_inputs=1, n_targets=1)), seed),
-}
 
 
 def sine(period: float, n: int) -> Array:
@@ -91,22 +80,22 @@ REPORTED = ("0.004647", "8745.1", "98.6", "0.005427", "0.009491", "0.0", "69.8",
 
 
 def author_table() -> list[str]:
-    results = {name: [author(make, seed) for seed in page.SEEDS] for name, make in LEARNERS.items()}
+    results = {name: [author(make, seed) for seed in page.SEEDS] for name, make in CLAIMANTS.items()}
     rows = []
     for row, reported in zip(results["persistence"][0], REPORTED, strict=True):
         cells = [page.spread([round(r[row], 6) for r in of_seeds], 4) for of_seeds in results.values()]
         rows.append([row, reported, *cells])
-    return page.table(["", "reported", *LEARNERS], rows)
+    return page.table(["", "reported", *CLAIMANTS], rows)
 
 
 FORECASTERS: dict[str, Callable[[int], Any]] = {
-    "paper": LEARNERS["paper"],
-    "code": LEARNERS["code"],
-    "code, frozen": LEARNERS["code, frozen"],
+    "paper": CLAIMANTS["paper"],
+    "code": CLAIMANTS["code"],
+    "code, frozen": CLAIMANTS["code, frozen"],
     "ESN+RLS, forgetting 1": lambda seed: Reservoir(256, 1, 1, seed, forgetting=1.0),
     "ESN+RLS, forgetting .999": lambda seed: Reservoir(256, 1, 1, seed),
-    "default": LEARNERS["default"],
-    "default, frozen": LEARNERS["default, frozen"],
+    "default": CLAIMANTS["default"],
+    "default, frozen": CLAIMANTS["default, frozen"],
     "default, readout rls, forgetting 1": lambda seed: Trophic(ACCURATE, seed),
 }
 ACCURATE = Network(

@@ -7,6 +7,8 @@ NaN nothing is learned. A learner goes on from call to call.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -121,3 +123,18 @@ def _advance(w, w_in, b, x, r, p, forgetting, inputs, targets, out):
 def frozen(model: Network) -> Network:
     """The same network whose recurrent weights and wiring never change; its readout learns, its biases as before."""
     return dataclasses.replace(model, plasticity="none", structure="none", map="none")
+
+
+RAW: dict[str, Any] = {"n_inputs": 1, "n_targets": 1, "scaling": "none"}  # the paper scales its series to 0..1 itself
+PAPER, CODE = Network.published("paper", **RAW), Network.published("code", **RAW)
+DEFAULT = Network(n_inputs=1, n_targets=1)
+CLAIMANTS: dict[str, Callable[[int], Any]] = {
+    "paper": lambda seed: Trophic(PAPER, seed),
+    "code": lambda seed: Trophic(CODE, seed),
+    "code, frozen": lambda seed: Trophic(frozen(CODE), seed),
+    "persistence": lambda seed: Persistence(),
+    "ESN+RLS": lambda seed: Reservoir(256, 1, 1, seed),
+    "default": lambda seed: Trophic(DEFAULT, seed),
+    "default, frozen": lambda seed: Trophic(frozen(DEFAULT), seed),
+}
+"""Who is asked when a claim about one series is repeated: the published rules, ours, and the controls, by seed."""

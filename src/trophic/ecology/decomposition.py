@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trophic.ecology.model import Ecology, EcologyInfo
+from trophic.ecology.model import Ecology
 from trophic.ecology.record import clock_of, default_band, extent, given, shortest_interval
+from trophic.ecology.tracks import TRACK_FIELDS, Collected, Tracks, samples_per_frame
 from trophic.instruments.pairs import MAX_ORDER, Synchrony, Voices, measure, voices
 from trophic.runtime.drive import run
 from trophic.runtime.frames import frame
-from trophic.runtime.sinks import concatenate
 from trophic.view.units import TimeAxis, concise, duration, frequency_unit
 
 if TYPE_CHECKING:
@@ -24,40 +24,6 @@ if TYPE_CHECKING:
     from trophic.instruments.energy import EnergyLedger
 
 Array = NDArray[np.float64]
-
-MAX_TRACK_FRAMES = 4000
-TRACK_FIELDS = ("frequency_hz", "amplitude", "phase_rad", "mass", "share", "bandwidth_hz", "alive", "individual")
-
-
-@dataclass(frozen=True)
-class Tracks:
-    """The life of the branches: F frames, K slots. A slot may be reused by another individual.
-
-    Attributes
-    ----------
-    time_s : float64 array, shape (F,)
-        Time stamps of the frames, seconds.
-    frequency_hz, amplitude, phase_rad, mass, share, bandwidth_hz : float arrays, shape (F, K)
-        NaN where not alive. ``amplitude`` in the signal's unit, ``phase_rad`` in (-pi, pi] of the cosine at the
-        frame, ``mass`` the quality factor of the branch, ``share`` of the energy flux in 0..1, ``bandwidth_hz`` the
-        component's own linewidth (full width at half maximum).
-    alive : bool array, shape (F, K)
-    individual : int64 array, shape (F, K)
-        Birth number of who lives in the slot.
-    rate_hz : float
-        Frames per second (of an irregular record: at its median sampling rate).
-    """
-
-    time_s: Array
-    frequency_hz: NDArray[np.floating]
-    amplitude: NDArray[np.floating]
-    phase_rad: NDArray[np.floating]
-    mass: NDArray[np.floating]
-    share: NDArray[np.floating]
-    bandwidth_hz: NDArray[np.floating]
-    alive: NDArray[np.bool_]
-    individual: NDArray[np.int64]
-    rate_hz: float
 
 
 @dataclass(frozen=True, repr=False)
@@ -295,10 +261,10 @@ def decompose(
         n_branches=n_branches,
         n_channels=values.shape[1],
         budget=float(budget),
-        track_every=_track_every(len(values), rate_hz, track_rate_hz),
+        track_every=samples_per_frame(len(values), rate_hz, track_rate_hz),
     )
     _check_band(model, rate_hz if stamps is None else 1 / shortest_interval(stamps))
-    collected = _Collected(*values.shape)
+    collected = Collected(*values.shape)
     result = run(model, values, sample_rate_hz=sample_rate_hz, times_s=stamps, sinks=[collected], collect=False)
     channels = zip(record.names, values.T, collected.residual.T, collected.tracks(rate_hz / model.track_every))
     found = [
@@ -352,43 +318,6 @@ def component_table(components: NDArray[np.void], time_axis: TimeAxis = "seconds
         )
     widths = [max(len(row[j]) for row in rows) for j in range(len(rows[0]))]
     return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-
-
-class _Collected:
-    """A sink that lays tracks and residual of all channels side by side."""
-
-    def __init__(self, n_samples: int, n_channels: int) -> None:
-        self.residual = np.full((n_samples, n_channels), np.nan)
-        self.time_s = np.full(n_samples, np.nan)
-        self._done = 0
-        self._frames: list[dict[str, NDArray[Any]]] = []
-
-    def write(self, info: EcologyInfo) -> None:
-        here = slice(self._done, self._done + len(info.residual))
-        self.residual[here], self.time_s[here] = info.residual, info.sample_time_s
-        self._done = here.stop
-        self._frames.append({name: getattr(info, name) for name in ("time_s", *TRACK_FIELDS)})
-
-    def close(self) -> None:
-        """Nothing to release."""
-
-    def tracks(self, rate_hz: float) -> list[Tracks]:
-        """The tracks of every channel."""
-        joined = concatenate(self._frames)
-        time_s = joined.pop("time_s")
-        return [
-            Tracks(time_s, **{name: value[:, channel] for name, value in joined.items()}, rate_hz=rate_hz)
-            for channel in range(self.residual.shape[1])
-        ]
-
-
-def _track_every(n_samples: int, rate_hz: float, track_rate_hz: float | None) -> int:
-    """Samples per track frame."""
-    if track_rate_hz is None:
-        return max(1, math.ceil(n_samples / MAX_TRACK_FRAMES))
-    if not 0 < track_rate_hz <= rate_hz * (1 + 1e-9):
-        raise ValueError(f"track_rate_hz must be in (0, {rate_hz}], the sampling rate, got {track_rate_hz} Hz")
-    return max(1, round(rate_hz / track_rate_hz))
 
 
 def _check_band(model: Ecology, rate_hz: float) -> None:
