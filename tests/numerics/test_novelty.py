@@ -121,6 +121,18 @@ def test_a_known_rhythm_raises_few_alarms() -> None:
     assert np.mean(n_alarms) < 7.0
 
 
+def test_one_great_event_does_not_mask_the_next(rhythm: np.ndarray) -> None:
+    """Because a response saturates; one that does not is still remembered three hundred samples later."""
+    x = rhythm.copy()
+    x[2000] = 1e9
+    x[2300:2340] = 0.0
+    heard = {s: listen(x, rules=(("saturation", s),))[1].alarm[:, 0] for s in (7.0, 1e6)}
+    assert heard[7.0][2000]
+    assert heard[1e6][2000]
+    assert heard[7.0][2300:2350].any()
+    assert not heard[1e6][2300:2350].any()
+
+
 def test_a_dead_sensor_is_no_new_normal(rhythm: np.ndarray) -> None:
     """After 100,000 equal samples the rhythm is as familiar, and what is strange as strange, as before."""
     dead = np.full(100_000, rhythm[1999])
