@@ -77,6 +77,7 @@ def begin_again(memory, bench, lags, c, n_channels, rules):
     channel = memory.channels[c]
     channel.settled = 0
     channel.n = 0
+    channel.n_glitches = 0
     channel.season = 0
     memory.history[c] = 0.0
     memory.likeness[c] = 0.0

@@ -86,7 +86,7 @@ def hear(x, channel, memory, room, rules, novelty):
     channel.n_alive += is_alive
     history[end & (HISTORY - 1)] = u
     for q in range(N_WINDOWS):
-        nest = (covers[q], niches, visits[q], visits.shape[1] * OFFSETS[q], WINDOWS[q], APART[q])
+        nest = nests.Nest(covers[q], niches, visits[q], visits.shape[1] * OFFSETS[q], WINDOWS[q], APART[q])
         novelty[NEW + q], novelty[RARE + q] = recognise(nest, end, history, recent[q], winners[q], room, is_alive)
         learn(nest, end - DELAY[q], history, recent[q], winners[q], room, voices[NEW + q].usual)
         voices[NEW + q].usual += (novelty[NEW + q] - voices[NEW + q].usual) / (end + 1.0)
@@ -106,7 +106,7 @@ def recognise(nest, end, history, recent, winners, room, is_alive):
     """Root mean square distances of the pattern that ends now to its nearest and its fourth visit; 0 while there is
     none. ``recent`` keeps the first until the pattern has settled, or -1 if it is not to be learned.
     """
-    w = nest[4]
+    w = nest.w
     gaps, near, times = room
     now = end & (HISTORY - 1)
     if end + 1 < w:
@@ -122,11 +122,12 @@ def recognise(nest, end, history, recent, winners, room, is_alive):
 @native
 def learn(nest, end, history, recent, winners, room, usual):
     """The pattern that ended at ``end``, by now settled, visits the niche that was nearest to it or founds its own."""
+    _, _, times = room
     settled = end & (HISTORY - 1)
     if end < 0 or recent[settled] < 0.0:
         return
-    if recent[settled] > nest[0].radius:
-        if nests.found(nest, history, end, usual, room[2]):
+    if recent[settled] > nest.cover.radius:
+        if nests.found(nest, history, end, usual, times):
             winners[:] = -1
     elif winners[settled] >= 0:
         nests.visit(nest, winners[settled], end)

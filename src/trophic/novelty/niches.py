@@ -9,17 +9,28 @@ Appl. Opt. 26, 1987) niches are categories and the radius is the vigilance.
 What was seen once before is not new, but it is rare. Every niche keeps the times of its latest visits, and a pattern is
 compared with the nearest visits at different times: the k-th of them tells whether it was seen k times (the distance
 to the k-th nearest neighbour: Ramaswamy, Rastogi and Shim, SIGMOD 2000; here of occurrences, not of samples).
-
-A nest is what one channel knows of one pattern length: (cover, niches, visits, base, w, apart). ``niches`` holds a
-niche's w samples, latest first, from ``base`` on; ``visits`` (capacity, N_VISITS) holds times, latest first, -1 where
-there are none; visits that are at most ``apart`` samples from each other are one.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from trophic.engines.native import native, vectorised
+
+
+class Nest(NamedTuple):
+    """What one channel knows of one pattern length, as the kernel takes it."""
+
+    cover: np.void  # COVER
+    niches: NDArray[np.float64]  # of all lengths; those of this one from ``base`` on, each w samples, latest first
+    visits: NDArray[np.int64]  # (capacity, N_VISITS) times, latest first; -1 where there are none
+    base: int
+    w: int  # samples in a pattern
+    apart: int  # samples: visits no further from each other are one
 
 
 @vectorised
@@ -39,15 +50,14 @@ def recall(nest, history, end, gaps, near, times):
     ``near``; infinite where there are no more. ``gaps`` (capacity) and ``times`` are room to work in. Returns the
     nearest niche, or -1.
     """
-    cover, niches, visits, base, w, apart = nest
-    for m in range(cover.n):
-        gaps[m] = distance2(niches, base + m * w, history, end, w)
+    for m in range(nest.cover.n):
+        gaps[m] = distance2(nest.niches, nest.base + m * nest.w, history, end, nest.w)
     winner = -1
     for p in range(near.size):
         near[p] = math.inf
-        for m in range(cover.n):
+        for m in range(nest.cover.n):
             if gaps[m] < near[p]:
-                time = latest_apart(visits, m, times, p, apart)
+                time = latest_apart(nest.visits, m, times, p, nest.apart)
                 if time >= 0:
                     near[p], times[p] = gaps[m], time
                     winner = m if p == 0 else winner
@@ -69,8 +79,8 @@ def latest_apart(visits, m, times, n, apart):
 @native
 def visit(nest, m, time):
     """Note that niche m is visited, unless that is still its last visit; the oldest is forgotten."""
-    _, _, visits, _, _, apart = nest
-    if visits[m, 0] >= 0 and time - visits[m, 0] <= apart:
+    visits = nest.visits
+    if visits[m, 0] >= 0 and time - visits[m, 0] <= nest.apart:
         return
     for k in range(visits.shape[1] - 1, 0, -1):
         visits[m, k] = visits[m, k - 1]
@@ -80,13 +90,13 @@ def visit(nest, m, time):
 @native
 def found(nest, history, end, usual, times):
     """Give a pattern a niche of its own, after making room. Returns whether niches have moved."""
-    cover, niches, visits, base, w, _ = nest
+    cover, visits = nest.cover, nest.visits
     is_full = cover.n == visits.shape[0]
     if is_full:
         thin(nest, usual, times)
     mask = history.size - 1
-    for k in range(w):
-        niches[base + cover.n * w + k] = history[(end - k) & mask]
+    for k in range(nest.w):
+        nest.niches[nest.base + cover.n * nest.w + k] = history[(end - k) & mask]
     visits[cover.n, 0] = end
     for k in range(1, visits.shape[1]):
         visits[cover.n, k] = -1

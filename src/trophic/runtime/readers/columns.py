@@ -82,7 +82,7 @@ def choose(
         and not _is_time_name(c.name.strip().lower())
     )
     if not values:
-        raise SourceError(f"{path}: {_nothing(columns)}no numeric column to decompose among {listing(names)}")
+        raise SourceError(f"{path}: {_nothing(columns)}no numeric column among {listing(names)}")
     return Choice(values, time, tuple(f"column {c.name!r} is left out: it holds text" for c in left_out))
 
 
